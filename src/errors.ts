@@ -17,6 +17,7 @@ export type FeedErrorCode =
   | 'FEED_VALUE_TOO_LONG' // a field's value is longer than valueBytesMax
   | 'FEED_ITEM_MISSING' // neither an update nor a greeting: no "item"
   | 'FEED_ITEM_NAME' // the item's name is empty, too long, or holds a forbidden character
+  | 'FEED_NAME' // the name in a greeting is empty, too long, or holds a forbidden character
   | 'FEED_FIELD_NAME' // a field's name is empty, too long, or holds a forbidden character
   | 'FEED_FIELDS_MISSING' // an update without "fields"
   | 'FEED_FIELDS_TOO_MANY' // more fields in a line or an item than fieldsMax
@@ -61,6 +62,7 @@ export type ProgramErrorCode =
   | 'LISTEN_FAILED'
   | 'FILE_NOT_READABLE'
   | 'CONNECT_FAILED'
+  | 'FEED_CLOSED' // a feed client was asked to wait for room after its close
   | 'THREAD_DIED'
   | 'DATA_INVALID'
 

@@ -66,3 +66,11 @@ export interface RecordConsumer {
   /** No more records will be taken: the producer's claims return CLOSED. */
   close(): void
 }
+
+/** Claims; where there is no room, asks to be woken when there is, and tries once more. */
+export function claimOrAwait(producer: RecordProducer, lengthMax: number): number {
+  const claim = producer.claim(lengthMax)
+  if (claim !== FULL) return claim
+  producer.awaitRoom()
+  return producer.claim(lengthMax)
+}

@@ -1,0 +1,111 @@
+/**
+ * The records that threads send each other through rings: types and layouts. Numbers and bytes on the data plane; the
+ * control plane (a few records a connection) carries JSON text.
+ *
+ * Words are 32-bit and lie at `offset + 4 * n`; doubles at `offset + 8 * n`. `offset` is the payload's start.
+ */
+
+import type { RecordMemory } from '../ring/queue.ts'
+
+// ── Lane → core, data: everything whose order against the updates matters ────────────────────────────────────────────
+
+/**
+ * An update of an item.
+ *   word 0 the lane's number of the item · word 1 slot of the source · word 2 line (uint32) · word 3 flags, fields
+ *   double 2 the market's time in ms or NaN · double 3 when it was received, in ms
+ *   from UPDATE_FIELDS on: fieldCount times: field (2 B, the lane's number), length (2 B, 0xffff null), value
+ */
+export const UPDATE = 1
+/** The item ends. Same head as UPDATE, no fields. */
+export const DELETE = 2
+/** The lane's number of an item: word 0 number, then the name (JSON string content). */
+export const BIND_ITEM = 3
+/** The lane's number of a field: word 0 number, then the name (JSON string content). */
+export const BIND_FIELD = 4
+/** A feed has greeted: word 0 slot, word 1 1 = on demand, then its name (UTF-8). */
+export const FEED_UP = 5
+/** A feed's connection has ended, or fell silent, or is heard again: word 0 slot. */
+export const FEED_DOWN = 6
+export const FEED_SILENT = 7
+export const FEED_ALIVE = 8
+/** The lane has given up a number, as the core asked by UNBIND: word 0 number. */
+export const UNBOUND = 9
+/** Core → core: an item's whole state. As UPDATE; word 1 flags of the state; double 4 seq, double 5 rawSeq. */
+export const REPLICA = 10
+/** Core → core: word 0 the item, word 1 1 = stale. */
+export const REPLICA_STALE = 11
+
+export const FLAG_SNAPSHOT = 1 << 16
+export const FIELD_COUNT_MASK = 0xffff
+export const UPDATE_FIELDS = 32
+export const REPLICA_FIELDS = 48
+export const REPLICA_IS_KNOWN = 1
+export const REPLICA_IS_STALE = 2
+export const NULL_FIELD = 0xffff
+export const FIELD_HEADER = 4
+
+// ── Edge → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A session opens: word 0 slot, word 1 generation, then JSON OpenText. */
+export const OPEN = 20
+/** Its connection has gone: word 0 slot, word 1 generation. */
+export const CLOSE = 21
+/** Its window has room again: word 0 slot, word 1 generation. */
+export const WRITABLE = 22
+/** A question: word 0 slot, word 1 generation, then JSON QueryText. */
+export const QUERY = 23
+
+// ── Core → edge ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The session is open: word 0 slot, word 1 generation. */
+export const OPENED = 30
+/** It is not: word 0 slot, word 1 generation, then the error code (ASCII). */
+export const REFUSED = 31
+/**
+ * A flush for one or more connections.
+ *   word 0 connections · word 1 length of the bytes · word 2 updates in them · word 3 when it was made (ms modulo
+ *   CLOCK_WRAP_MS) · double 2 when the oldest update in it was received
+ *   from FLUSH_CONNECTIONS on: connections times: slot, generation (words); then the bytes
+ */
+export const FLUSH = 32
+/** The session has ended: word 0 slot, word 1 generation, then its last bytes. */
+export const END = 33
+/** An answer to a QUERY: word 0 slot, word 1 generation, word 2 HTTP status, word 3 1 = cut short, then JSON. */
+export const ANSWER = 34
+
+/** A time in ms modulo this fits a word. */
+export const CLOCK_WRAP_MS = 2 ** 30
+export const FLUSH_CONNECTIONS = 24
+export const CONNECTION_BYTES = 8
+export const CONTROL_TEXT = 8
+export const ANSWER_TEXT = 16
+
+// ── Core → lane ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** An on-demand feed is to begin or may stop with an item: word 0 slot or -1 for all, then the name (UTF-8). */
+export const WANTED = 40
+export const UNWANTED = 41
+/** The core has forgotten an item: word 0 the lane's number of it. The lane answers UNBOUND. */
+export const UNBIND = 42
+/** An update was refused: word 0 slot, word 1 line, then the error code (ASCII). */
+export const UPDATE_REFUSED = 43
+
+// ── Core → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A core wants a replica of an item, or has no more use for it: the name (UTF-8). */
+export const INTEREST = 50
+export const DISINTEREST = 51
+
+/** Writes `text` in UTF-8 at `offset`; returns its length in bytes. The caller has claimed 3 bytes a UTF-16 unit. */
+export function writeText(memory: RecordMemory, offset: number, text: string): number {
+  return memory.bytes.write(text, offset, 'utf8')
+}
+
+export function readText(memory: RecordMemory, offset: number, length: number): string {
+  return memory.bytes.toString('utf8', offset, offset + length)
+}
+
+/** The most bytes that writeText can need. */
+export function textBytesMax(text: string): number {
+  return text.length * 3
+}

@@ -1,0 +1,71 @@
+/**
+ * All items of one core thread by name, bounded by `itemsMax`. Items that exist only because somebody waits for them
+ * may take half of the table, so that subscribers cannot keep feeds out.
+ */
+
+import { homeOf } from './home.ts'
+import { Item } from './item.ts'
+
+export class ItemTable {
+  readonly #itemsMax: number
+  readonly #core: number
+  readonly #cores: number
+  readonly #onUnwanted: (item: Item) => void
+  readonly #byName = new Map<string, Item>()
+  readonly #freeIds: number[] = []
+  #idsMade = 0
+  #sweep: Iterator<Item> | null = null
+
+  /** `onUnwanted` is called when an item's timer fires. */
+  constructor(itemsMax: number, core: number, cores: number, onUnwanted: (item: Item) => void) {
+    this.#itemsMax = itemsMax
+    this.#core = core
+    this.#cores = cores
+    this.#onUnwanted = onUnwanted
+  }
+
+  get size(): number {
+    return this.#byName.size
+  }
+
+  find(name: string): Item | null {
+    return this.#byName.get(name) ?? null
+  }
+
+  /** The item, made when it is new; null when the table is full. */
+  ensure(name: string, nowMs: number, isForSubscriber: boolean): Item | null {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    if (this.#byName.size >= (isForSubscriber ? this.#itemsMax >> 1 : this.#itemsMax)) return null
+    const item = new Item(this.#freeIds.pop() ?? this.#idsMade++, name, homeOf(name, this.#cores), nowMs, this.#onUnwanted)
+    this.#byName.set(name, item)
+    return item
+  }
+
+  isHome(item: Item): boolean {
+    return item.home === this.#core
+  }
+
+  forget(item: Item): void {
+    this.#byName.delete(item.name)
+    this.#freeIds.push(item.id)
+    item.isForgotten = true
+  }
+
+  values(): IterableIterator<Item> {
+    return this.#byName.values()
+  }
+
+  /** Hands up to `countMax` items to `visit`, going on where the last call ended, round and round. */
+  sweep(countMax: number, visit: (item: Item) => void): void {
+    for (let i = 0; i < countMax; i++) {
+      this.#sweep ??= this.#byName.values()
+      const next = this.#sweep.next()
+      if (next.done) {
+        this.#sweep = null
+        return
+      }
+      visit(next.value)
+    }
+  }
+}

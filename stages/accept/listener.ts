@@ -1,0 +1,53 @@
+/**
+ * Listens on a TCP port and hands each socket to accept. With several threads each listens for itself on the same port
+ * (`reusePort`, Linux); main has made sure before that the port is free, because reusePort would hide it.
+ */
+
+import { createServer, type Server } from 'node:net'
+import { ProgramError } from '#src/errors.ts'
+import type { StreamSocket } from '../socket.ts'
+import { LISTEN_BACKLOG } from './accept.ts'
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  readonly isShared: boolean
+  /** True keeps the way out open when the peer has closed its own. */
+  readonly allowHalfOpen: boolean
+}
+
+export interface Listener {
+  readonly port: number
+  close(): Promise<void>
+}
+
+export function listen(options: ListenOptions, onSocket: (socket: StreamSocket) => void): Promise<Listener> {
+  const { host, port, isShared, allowHalfOpen } = options
+  const server = createServer({ allowHalfOpen, noDelay: true, pauseOnConnect: false }, onSocket)
+  return new Promise((resolve, reject) => {
+    server.once('error', error => reject(listenError(error, host, port)))
+    server.listen({ host, port, backlog: LISTEN_BACKLOG, exclusive: true, reusePort: isShared }, () => {
+      server.removeAllListeners('error')
+      // An accept that fails (no file descriptor left) costs that connection only.
+      server.on('error', () => {})
+      const address = server.address()
+      resolve({ port: typeof address === 'object' && address !== null ? address.port : port, close: () => close(server) })
+    })
+  })
+}
+
+/** Makes sure that nobody has the port, and chooses one where it is 0. */
+export async function freePort(host: string, port: number): Promise<number> {
+  const listener = await listen({ host, port, isShared: false, allowHalfOpen: false }, socket => socket.destroy())
+  await listener.close()
+  return listener.port
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise(resolve => server.close(() => resolve()))
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): ProgramError {
+  if (error.code === 'EADDRINUSE') return new ProgramError('PORT_IN_USE', `port ${port} of ${host} is in use`)
+  return new ProgramError('LISTEN_FAILED', `cannot listen on ${host}:${port}: ${error.message}`)
+}

@@ -1,0 +1,213 @@
+/**
+ * Makes bodies: the bytes of one update, delta, snapshot or mark of a view in one encoding, once, in the body heap; the
+ * view's cache says where. Each method returns the body's offset and leaves its length in `length`; NO_ROOM says that
+ * the heap is full for this turn.
+ */
+
+import type { FieldTable } from '#src/domain/field-table.ts'
+import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE, type ItemLog, NULL_LENGTH } from '#src/domain/item-log.ts'
+import type { Item } from '#src/domain/item.ts'
+import type { ValueStore } from '#src/domain/value-store.ts'
+import { BODY_DELETED, BODY_DELTA, BODY_FRESH, BODY_SNAPSHOT, BODY_STALE, BodyCache, type View } from '#src/domain/view.ts'
+import {
+  BODY_BYTES_MAX,
+  FIELD_BYTES_MAX,
+  MARK_DELETED,
+  MARK_FRESH,
+  MARK_STALE,
+  STREAM_CODECS,
+} from '#src/codec/json-stream.ts'
+import type { BodyHeap } from './body-heap.ts'
+
+export const NO_ROOM = -1
+
+/** A log entry that no choice of fields names. */
+const NO_FIELD = 0xffff
+
+export class Bodies {
+  readonly heap: BodyHeap
+  readonly #fields: FieldTable
+  readonly #store: ValueStore
+  /** Of the body returned last. */
+  length = 0
+
+  constructor(heap: BodyHeap, fields: FieldTable, store: ValueStore) {
+    this.heap = heap
+    this.#fields = fields
+    this.#store = store
+  }
+
+  /** How many of the view's fields changed after the item's seq `sinceSeq`. */
+  static changedCount(view: View, sinceSeq: number): number {
+    const { item } = view
+    const seqs = item.changedSeqs
+    let count = 0
+    if (view.fieldIds === null) {
+      for (let i = 0; i < item.fieldCount; i++) if (seqs[i]! > sinceSeq) count++
+    } else {
+      for (let i = 0; i < item.fieldCount; i++) if (seqs[i]! > sinceSeq && view.includes(item.fieldIds[i]!)) count++
+    }
+    return count
+  }
+
+  snapshot(view: View, codec: number): number {
+    return this.#state(view, codec, BODY_SNAPSHOT, -1)
+  }
+
+  /** The `count` fields that changed after `sinceSeq`. */
+  delta(view: View, codec: number, sinceSeq: number, count: number): number {
+    return this.#state(view, codec, BODY_DELTA + count - 1, sinceSeq)
+  }
+
+  stale(view: View, codec: number, isStale: boolean): number {
+    return isStale
+      ? this.#mark(view, codec, BODY_STALE, MARK_STALE)
+      : this.#mark(view, codec, BODY_FRESH, MARK_FRESH)
+  }
+
+  deleted(view: View, codec: number): number {
+    return this.#mark(view, codec, BODY_DELETED, MARK_DELETED)
+  }
+
+  lost(view: View, codec: number, count: number): number {
+    const { prefix } = view.item
+    if (!this.heap.hasRoom(prefix.length + BODY_BYTES_MAX)) return NO_ROOM
+    const start = this.heap.top
+    return this.#finish(start, STREAM_CODECS[codec]!.lost(this.heap.bytes, start, prefix, count))
+  }
+
+  /** The raw entry at `position`, as the view shows it under `seq`. */
+  entry(view: View, codec: number, log: ItemLog, position: number, seq: number): number {
+    const kind = log.kindAt(position)
+    if (kind === ENTRY_DELETED) return this.deleted(view, codec)
+    if (kind === ENTRY_STALE || kind === ENTRY_FRESH) return this.stale(view, codec, kind === ENTRY_STALE)
+    const cache = cacheOf(view, codec)
+    const place = BODY_DELTA + log.slotOf(position)
+    if (cache.seqs[place] === seq && cache.epochs[place] === this.heap.epoch) {
+      this.length = cache.lengths[place]!
+      return cache.offsets[place]!
+    }
+    const start = this.#writeEntry(view, codec, log, position, seq, kind === ENTRY_SNAPSHOT)
+    if (start !== NO_ROOM) this.#remember(cache, place, seq, start)
+    return start
+  }
+
+  #state(view: View, codec: number, place: number, sinceSeq: number): number {
+    const cache = cacheOf(view, codec)
+    if (cache.seqs[place] === view.seq && cache.epochs[place] === this.heap.epoch) {
+      this.length = cache.lengths[place]!
+      return cache.offsets[place]!
+    }
+    const start = this.#writeState(view, codec, sinceSeq)
+    if (start !== NO_ROOM) this.#remember(cache, place, view.seq, start)
+    return start
+  }
+
+  #writeState(view: View, codec: number, sinceSeq: number): number {
+    const { item } = view
+    if (!this.heap.hasRoom(this.#stateBytesMax(item))) return NO_ROOM
+    const out = this.heap.bytes
+    const stream = STREAM_CODECS[codec]!
+    const start = this.heap.top
+    let at = stream.beginUpdate(out, start, item.prefix, view.seq, sinceSeq < 0, view.timeMs)
+    let isFirst = true
+    for (let i = 0; i < item.fieldCount; i++) {
+      if (item.changedSeqs[i]! <= sinceSeq) continue
+      const fieldId = item.fieldIds[i]!
+      if (!view.includes(fieldId)) continue
+      const prefix = this.#fields.prefixOf(fieldId)
+      at = stream.field(out, at, isFirst, prefix, this.#store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
+      isFirst = false
+    }
+    return this.#finish(start, stream.endUpdate(out, at))
+  }
+
+  #writeEntry(view: View, codec: number, log: ItemLog, position: number, seq: number, isSnapshot: boolean): number {
+    const bytes = log.bytes
+    const end = log.offsetAt(position) + log.lengthAt(position)
+    const { prefix } = view.item
+    if (!this.heap.hasRoom(this.#entryBytesMax(log, position) + prefix.length)) return NO_ROOM
+    const out = this.heap.bytes
+    const stream = STREAM_CODECS[codec]!
+    const start = this.heap.top
+    let target = stream.beginUpdate(out, start, prefix, seq, isSnapshot, log.timeMsAt(position))
+    let isFirst = true
+    let at = log.offsetAt(position)
+    while (at < end) {
+      const fieldId = bytes[at]! | (bytes[at + 1]! << 8)
+      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      const length = length16 === NULL_LENGTH ? -1 : length16
+      at += 4
+      if (fieldId !== NO_FIELD && view.includes(fieldId)) {
+        target = stream.field(out, target, isFirst, this.#fields.prefixOf(fieldId), bytes, at, length)
+        isFirst = false
+      }
+      if (length > 0) at += length
+    }
+    return this.#finish(start, stream.endUpdate(out, target))
+  }
+
+  #stateBytesMax(item: Item): number {
+    let total = item.prefix.length + BODY_BYTES_MAX
+    for (let i = 0; i < item.fieldCount; i++) {
+      total += this.#fields.prefixOf(item.fieldIds[i]!).length + FIELD_BYTES_MAX + Math.max(0, item.lengths[i]!)
+    }
+    return total
+  }
+
+  #entryBytesMax(log: ItemLog, position: number): number {
+    const bytes = log.bytes
+    const end = log.offsetAt(position) + log.lengthAt(position)
+    let total = BODY_BYTES_MAX
+    let at = log.offsetAt(position)
+    while (at < end) {
+      const fieldId = bytes[at]! | (bytes[at + 1]! << 8)
+      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      const length = length16 === NULL_LENGTH ? 0 : length16
+      if (fieldId !== NO_FIELD) total += this.#fields.prefixOf(fieldId).length + FIELD_BYTES_MAX + length
+      at += 4 + length
+    }
+    return total
+  }
+
+  #mark(view: View, codec: number, place: number, mark: number): number {
+    const cache = cacheOf(view, codec)
+    if (cache.seqs[place] === 0 && cache.epochs[place] === this.heap.epoch) {
+      this.length = cache.lengths[place]!
+      return cache.offsets[place]!
+    }
+    const { prefix } = view.item
+    if (!this.heap.hasRoom(prefix.length + BODY_BYTES_MAX)) return NO_ROOM
+    const start = this.heap.top
+    this.#finish(start, STREAM_CODECS[codec]!.mark(this.heap.bytes, start, prefix, mark))
+    this.#remember(cache, place, 0, start)
+    return start
+  }
+
+  #finish(start: number, end: number): number {
+    this.length = end - start
+    this.heap.finish(end)
+    return start
+  }
+
+  #remember(cache: BodyCache, place: number, seq: number, start: number): void {
+    while (cache.seqs.length <= place) {
+      cache.seqs.push(-1)
+      cache.epochs.push(0)
+      cache.offsets.push(0)
+      cache.lengths.push(0)
+    }
+    cache.seqs[place] = seq
+    cache.epochs[place] = this.heap.epoch
+    cache.offsets[place] = start
+    cache.lengths[place] = this.length
+  }
+}
+
+function cacheOf(view: View, codec: number): BodyCache {
+  const known = view.caches[codec]
+  if (known !== null && known !== undefined) return known
+  const cache = new BodyCache()
+  view.caches[codec] = cache
+  return cache
+}

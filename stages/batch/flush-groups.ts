@@ -1,0 +1,126 @@
+/**
+ * Finds sessions in step: those whose flush consists of exactly the same bodies share one record to their edge. A flush
+ * is a run of tokens (a body's offset in the heap, which names it within a turn); runs are grouped by a hash and compared
+ * in full. Everything is allocated at start and reused every turn.
+ */
+
+import { assert } from '#src/assert.ts'
+import type { Session } from '#src/domain/session.ts'
+
+const NONE = -1
+const HASH_START = 0x811c9dc5
+const HASH_PRIME = 0x01000193
+
+export class FlushGroups {
+  /** Of all runs of this turn, one behind the other: offsets and lengths of bodies. */
+  readonly tokens: Int32Array
+  readonly tokenLengths: Int32Array
+  /** By member (a session of this turn). */
+  readonly sessions: (Session | null)[] = []
+  readonly taken: Int32Array
+  /** 1 when the subscription behind the taken ones gets a part of what it lacks. */
+  readonly partial: Uint8Array
+  readonly nextMember: Int32Array
+  /** By group. */
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+  readonly byteCounts: Int32Array
+  readonly updateCounts: Int32Array
+  readonly memberCounts: Int32Array
+  readonly firstMembers: Int32Array
+  readonly #lastMembers: Int32Array
+  readonly #hashes: Int32Array
+  /** Open addressing: group by hash; a place counts only while its stamp is this turn's. */
+  readonly #places: Int32Array
+  readonly #stamps: Int32Array
+  #turn = 0
+  groupCount = 0
+  memberCount = 0
+  tokenCount = 0
+
+  constructor(membersMax: number, tokensMax: number) {
+    this.tokens = new Int32Array(tokensMax)
+    this.tokenLengths = new Int32Array(tokensMax)
+    this.taken = new Int32Array(membersMax)
+    this.partial = new Uint8Array(membersMax)
+    this.nextMember = new Int32Array(membersMax)
+    this.starts = new Int32Array(membersMax)
+    this.ends = new Int32Array(membersMax)
+    this.byteCounts = new Int32Array(membersMax)
+    this.updateCounts = new Int32Array(membersMax)
+    this.memberCounts = new Int32Array(membersMax)
+    this.firstMembers = new Int32Array(membersMax)
+    this.#lastMembers = new Int32Array(membersMax)
+    this.#hashes = new Int32Array(membersMax)
+    let places = 16
+    while (places < membersMax * 2) places *= 2
+    this.#places = new Int32Array(places)
+    this.#stamps = new Int32Array(places)
+    for (let i = 0; i < membersMax; i++) this.sessions.push(null)
+  }
+
+  begin(): void {
+    this.#turn++
+    this.groupCount = 0
+    this.memberCount = 0
+    this.tokenCount = 0
+  }
+
+  get isFull(): boolean {
+    return this.memberCount === this.taken.length
+  }
+
+  hasTokenRoom(count: number): boolean {
+    return this.tokenCount + count <= this.tokens.length
+  }
+
+  push(offset: number, length: number): void {
+    this.tokens[this.tokenCount] = offset
+    this.tokenLengths[this.tokenCount] = length
+    this.tokenCount++
+  }
+
+  /** Ends the run that began at token `start`; `taken` is how many of its dirty subscriptions it holds. */
+  add(session: Session, start: number, byteCount: number, updateCount: number, taken: number, isPartial: boolean): void {
+    assert(!this.isFull, 'a turn has room for its members')
+    const member = this.memberCount++
+    this.sessions[member] = session
+    this.taken[member] = taken
+    this.partial[member] = isPartial ? 1 : 0
+    this.nextMember[member] = NONE
+    const end = this.tokenCount
+    let hash = HASH_START
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ this.tokens[i]!, HASH_PRIME)
+    const mask = this.#places.length - 1
+    let place = (hash ^ (hash >>> 15)) & mask
+    while (this.#stamps[place] === this.#turn) {
+      const group = this.#places[place]!
+      if (this.#hashes[group] === hash && this.#isSameRun(group, start, end)) {
+        this.tokenCount = start
+        this.nextMember[this.#lastMembers[group]!] = member
+        this.#lastMembers[group] = member
+        this.memberCounts[group]!++
+        return
+      }
+      place = (place + 1) & mask
+    }
+    const group = this.groupCount++
+    this.#stamps[place] = this.#turn
+    this.#places[place] = group
+    this.#hashes[group] = hash
+    this.starts[group] = start
+    this.ends[group] = end
+    this.byteCounts[group] = byteCount
+    this.updateCounts[group] = updateCount
+    this.memberCounts[group] = 1
+    this.firstMembers[group] = member
+    this.#lastMembers[group] = member
+  }
+
+  #isSameRun(group: number, start: number, end: number): boolean {
+    const other = this.starts[group]!
+    if (this.ends[group]! - other !== end - start) return false
+    for (let i = 0; i < end - start; i++) if (this.tokens[other + i] !== this.tokens[start + i]) return false
+    return true
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Answers to questions about a core thread's state: one item, the names of items, the sessions. JSON text, bounded in
+ * bytes; what did not fit is said, so that the asker can go on behind it.
+ */
+
+import type { FieldTable } from '#src/domain/field-table.ts'
+import { type Item, NULL_VALUE } from '#src/domain/item.ts'
+import type { ItemTable } from '#src/domain/item-table.ts'
+import type { Session } from '#src/domain/session.ts'
+import type { ValueStore } from '#src/domain/value-store.ts'
+import { waitingOf } from './session-keeper.ts'
+
+/** The text of a QUERY record. */
+export type QueryText =
+  | { readonly kind: 'item'; readonly name: string }
+  | { readonly kind: 'items'; readonly prefix: string; readonly after: string; readonly limit: number }
+  | { readonly kind: 'sessions'; readonly limit: number }
+
+export interface Answer {
+  readonly status: number
+  /** More would have come but for the bound. */
+  readonly isCut: boolean
+  readonly body: string
+}
+
+/** How many bytes the entries of an answer may take. */
+export const ANSWER_BYTES_MAX = 128 * 1024
+
+export class Answers {
+  readonly #items: ItemTable
+  readonly #fields: FieldTable
+  readonly #store: ValueStore
+  readonly #sessions: () => Iterable<Session>
+
+  constructor(items: ItemTable, fields: FieldTable, store: ValueStore, sessions: () => Iterable<Session>) {
+    this.#items = items
+    this.#fields = fields
+    this.#store = store
+    this.#sessions = sessions
+  }
+
+  answer(query: QueryText, nowMs: number): Answer {
+    switch (query.kind) {
+      case 'item':
+        return this.#item(query.name)
+      case 'items':
+        return this.#names(query.prefix, query.after, query.limit)
+      case 'sessions':
+        return this.#sessionList(query.limit, nowMs)
+    }
+  }
+
+  #item(name: string): Answer {
+    const item = this.#items.find(name)
+    if (item === null || !item.isKnown) return { status: 404, isCut: false, body: '' }
+    const head = {
+      item: item.name,
+      seq: item.seq,
+      snapshot: true,
+      ...(Number.isNaN(item.timeMs) ? {} : { time: item.timeMs }),
+      ...(item.isStale ? { stale: true } : {}),
+    }
+    const fields: string[] = []
+    for (let i = 0; i < item.fieldCount; i++) fields.push(this.#fieldText(item, i))
+    return { status: 200, isCut: false, body: `${JSON.stringify(head).slice(0, -1)},"fields":{${fields.join(',')}}}` }
+  }
+
+  #fieldText(item: Item, index: number): string {
+    const name = JSON.stringify(this.#fields.nameOf(item.fieldIds[index]!))
+    const length = item.lengths[index]!
+    if (length === NULL_VALUE) return `${name}:null`
+    const start = item.blockOffsets[index]!
+    return `${name}:"${length === 0 ? '' : this.#store.bytes.toString('utf8', start, start + length)}"`
+  }
+
+  #names(prefix: string, after: string, limit: number): Answer {
+    const names: string[] = []
+    for (const item of this.#items.values()) {
+      if (item.isKnown && this.#items.isHome(item) && item.name > after && item.name.startsWith(prefix)) {
+        names.push(item.name)
+      }
+    }
+    names.sort()
+    const kept: string[] = []
+    let bytes = 0
+    for (const name of names) {
+      bytes += name.length * 3 + 3
+      if (kept.length >= limit || (bytes > ANSWER_BYTES_MAX && kept.length > 0)) break
+      kept.push(name)
+    }
+    return { status: 200, isCut: kept.length < names.length, body: JSON.stringify(kept) }
+  }
+
+  #sessionList(limit: number, nowMs: number): Answer {
+    const rows: object[] = []
+    let bytes = 0
+    let isCut = false
+    for (const session of this.#sessions()) {
+      const row = rowOf(session, nowMs)
+      bytes += JSON.stringify(row).length + 1
+      if (rows.length >= limit || (bytes > ANSWER_BYTES_MAX && rows.length > 0)) {
+        isCut = true
+        break
+      }
+      rows.push(row)
+    }
+    return { status: 200, isCut, body: JSON.stringify(rows) }
+  }
+}
+
+function rowOf(session: Session, nowMs: number): object {
+  const { origin } = session
+  const seconds = (nowMs - session.lookedAtMs) / 1_000
+  const rate = seconds > 0 ? (session.handedOver - session.handedOverAtLook) / seconds : 0
+  if (seconds >= 1) {
+    session.lookedAtMs = nowMs
+    session.handedOverAtLook = session.handedOver
+  }
+  return {
+    id: origin.id.slice(0, 8),
+    address: origin.address,
+    since: new Date(origin.sinceMs).toISOString(),
+    encoding: origin.encoding,
+    mode: origin.mode,
+    items: session.subscriptions.length,
+    updatesPerSecond: Math.round(rate * 10) / 10,
+    delivered: session.handedOver,
+    conflated: session.conflated,
+    dropped: session.dropped,
+    waiting: waitingOf(session),
+    ageMs: Number.isNaN(session.waitingSinceMs) ? 0 : Math.max(0, Math.round(nowMs - session.waitingSinceMs)),
+  }
+}

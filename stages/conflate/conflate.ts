@@ -1,0 +1,416 @@
+/**
+ * conflate: merges an update into its item, counts it for its views, and marks what each subscribed session now lacks.
+ *
+ * Inbound: a data lane from each feed and edge thread (bounded in bytes; when full the lane's stage holds and TCP holds
+ * the feed), a control lane from each edge, and both from each other core. Control and peers are drained first, whatever
+ * is full behind this stage; a data lane waits only while another core that keeps a replica is behind.
+ *
+ * Outcomes: conflated (an update that finds its subscription already waiting), refused (beyond a bound; the feed is
+ * told), dropped (what a session still lacked when it ended). Never lost.
+ */
+
+import {
+  BIND_FIELD,
+  BIND_ITEM,
+  CLOSE,
+  CONTROL_TEXT,
+  DELETE,
+  DISINTEREST,
+  FEED_ALIVE,
+  FEED_DOWN,
+  FEED_SILENT,
+  FEED_UP,
+  INTEREST,
+  OPEN,
+  OPENED,
+  QUERY,
+  ANSWER,
+  ANSWER_TEXT,
+  readText,
+  REFUSED,
+  REPLICA,
+  REPLICA_STALE,
+  textBytesMax,
+  UNBOUND,
+  UPDATE,
+  UPDATE_REFUSED,
+  WRITABLE,
+  writeText,
+} from '#src/codec/record.ts'
+import { assert } from '#src/assert.ts'
+import type { Config } from '#src/config/config.ts'
+import { FieldTable } from '#src/domain/field-table.ts'
+import type { Item } from '#src/domain/item.ts'
+import { ItemTable } from '#src/domain/item-table.ts'
+import type { Session } from '#src/domain/session.ts'
+import { ValueStore } from '#src/domain/value-store.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
+import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
+import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
+import type { TimingWheel } from '#src/time/timing-wheel.ts'
+import type { Stage } from '../stage.ts'
+import { Answers, type QueryText } from './answers.ts'
+import { ItemKeeper } from './item-keeper.ts'
+import { type EdgeLink, FeedSource, type ItemBinding, LaneLink, type PeerLink } from './links.ts'
+import { Merger } from './merge.ts'
+import { Replicas } from './replicas.ts'
+import { type OpenText, SessionKeeper } from './session-keeper.ts'
+
+export interface ConflateDeps {
+  readonly config: Config
+  readonly core: number
+  readonly cores: number
+  readonly lanes: readonly LaneLink[]
+  readonly edges: readonly EdgeLink[]
+  readonly peers: readonly PeerLink[]
+  readonly wheel: TimingWheel
+  readonly metrics: ThreadMetrics
+  readonly nowMs: number
+  /** Queues a session for its flush. */
+  readonly enqueue: (session: Session) => void
+}
+
+/** The most that OPENED or REFUSED takes. */
+const OPENED_BYTES_MAX = 128
+
+export class Conflate implements Stage {
+  readonly name = 'conflate'
+  readonly queueUnit = 'bytes'
+  readonly fields: FieldTable
+  readonly store: ValueStore
+  readonly items: ItemTable
+  readonly merger: Merger
+  readonly sessions: SessionKeeper
+  readonly #deps: ConflateDeps
+  readonly #keeper: ItemKeeper
+  readonly #replicas: Replicas
+  readonly #answers: Answers
+  readonly #lanes: { link: LaneLink; handle: RecordHandler }[]
+  readonly #peers: { link: PeerLink; handle: RecordHandler; handleControl: RecordHandler }[]
+  readonly #edges: { link: EdgeLink; handle: RecordHandler }[]
+  #nowMs: number
+  #firstLane = 0
+  /** When the first update of the batch at hand was received. */
+  #oldestMs = Number.NaN
+
+  constructor(deps: ConflateDeps) {
+    this.#deps = deps
+    this.#nowMs = deps.nowMs
+    const { config, wheel, metrics, lanes, edges, peers } = deps
+    this.fields = new FieldTable(config.fieldNamesMax)
+    this.store = new ValueStore(config.valueStoreBytes)
+    this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, item => this.#keeper.onUnwanted(item))
+    this.merger = new Merger({
+      store: this.store,
+      wheel,
+      metrics,
+      fieldsMax: config.fieldsMax,
+      refuse: (lane, slot, line, code) => this.#refuse(lane, slot, line, code),
+    })
+    this.#replicas = new Replicas(peers, this.fields, this.store)
+    this.#keeper = new ItemKeeper({
+      items: this.items,
+      lanes,
+      merger: this.merger,
+      wheel,
+      store: this.store,
+      unwantedDelayMs: config.unwantedDelayMs,
+      itemIdleMs: config.itemIdleMs,
+      tellHome: item => this.#tellHome(item),
+    }, deps.nowMs)
+    this.sessions = new SessionKeeper({
+      items: this.items,
+      fields: this.fields,
+      keeper: this.#keeper,
+      merger: this.merger,
+      wheel,
+      metrics,
+      edges,
+      sessionsMax: config.sessionsMax,
+      fieldNamesMax: config.fieldNamesMax,
+      maxFrequencyCap: config.maxFrequencyCap,
+      rawLogBytes: config.rawLogBytes,
+      rawLogUpdates: config.rawLogUpdates,
+      enqueue: deps.enqueue,
+    })
+    this.#answers = new Answers(this.items, this.fields, this.store, () => this.sessions.sessions())
+    this.#lanes = lanes.map(link => ({
+      link,
+      handle: (type, offset, length) => this.#onLane(link, type, offset, length),
+    }))
+    this.#peers = peers.map((link, index) => ({
+      link,
+      handle: (type, offset, length) => this.#onLane(link.lane, type, offset, length),
+      handleControl: (type, offset, length) => this.#onPeerControl(index, link, type, offset, length),
+    }))
+    this.#edges = edges.map(link => ({
+      link,
+      handle: (type, offset, length) => this.#onControl(link, type, offset, length),
+    }))
+  }
+
+  work(nowMs: number): number {
+    this.#nowMs = nowMs
+    this.merger.nowMs = nowMs
+    this.sessions.nowMs = nowMs
+    const { drainRecordsMax } = this.#deps.config
+    let done = 0
+    for (const edge of this.#edges) done += edge.link.control.drain(edge.handle, drainRecordsMax)
+    for (const peer of this.#peers) {
+      done += peer.link.controlIn.drain(peer.handleControl, drainRecordsMax)
+      done += peer.link.lane.data.drain(peer.handle, drainRecordsMax)
+    }
+    // Each turn begins with another lane, so that none is always last.
+    const count = this.#lanes.length
+    for (let i = 0; i < count; i++) {
+      const lane = this.#lanes[(this.#firstLane + i) % count]!
+      this.#oldestMs = Number.NaN
+      const taken = lane.link.data.drain(lane.handle, drainRecordsMax)
+      if (!Number.isNaN(this.#oldestMs)) this.#deps.metrics.observeWait(CONFLATE, nowMs - this.#oldestMs, taken)
+      done += taken
+    }
+    this.#firstLane = (this.#firstLane + 1) % Math.max(1, count)
+    done += this.#keeper.work()
+    done += this.#replicas.work(nowMs)
+    return done
+  }
+
+  /** Shows the other threads what this stage has told them. Once a duty cycle. */
+  publish(): void {
+    for (const lane of this.#deps.lanes) lane.down?.publish()
+    this.#replicas.publish()
+  }
+
+  queueDepth(): number {
+    let depth = 0
+    for (const consumer of this.#consumers()) depth += consumer.usedBytes()
+    return depth
+  }
+
+  queueCapacity(): number {
+    const { lanes, edges, peers, config } = this.#deps
+    return (
+      lanes.length * config.feedRingBytes +
+      edges.length * config.controlRingBytes +
+      peers.length * (config.peerRingBytes + config.controlRingBytes)
+    )
+  }
+
+  gauge(): void {
+    const { metrics } = this.#deps
+    metrics.set(M.items, this.items.size)
+    metrics.set(M.sessions, this.sessions.count)
+    metrics.set(M.valueStoreBytes, this.store.usedBytes)
+  }
+
+  *#consumers(): IterableIterator<RecordConsumer> {
+    for (const lane of this.#deps.lanes) yield lane.data
+    for (const edge of this.#deps.edges) yield edge.control
+    for (const peer of this.#deps.peers) yield peer.lane.data
+  }
+
+  #onLane(lane: LaneLink, type: number, offset: number, length: number): boolean {
+    const { memory } = lane.data
+    switch (type) {
+      case UPDATE:
+      case DELETE:
+        return this.#onUpdate(lane, type, offset, length)
+      case BIND_ITEM:
+        lane.items[memory.words[offset >> 2]!] = {
+          name: textOf(readText(memory, offset + 4, length - 4)),
+          item: null,
+          isUnbinding: false,
+        }
+        return true
+      case BIND_FIELD:
+        lane.fields[memory.words[offset >> 2]!] = this.fields.idOf(textOf(readText(memory, offset + 4, length - 4)))
+        return true
+      case UNBOUND:
+        return this.#onUnbound(lane, memory.words[offset >> 2]!)
+      case FEED_UP: {
+        const slot = memory.words[offset >> 2]!
+        const name = readText(memory, offset + 8, length - 8)
+        this.#keeper.feedUp(lane, new FeedSource(name, slot, memory.words[(offset >> 2) + 1] === 1))
+        return true
+      }
+      case FEED_DOWN:
+      case FEED_SILENT:
+      case FEED_ALIVE:
+        return this.#onFeedLife(lane, type, memory.words[offset >> 2]!)
+      case REPLICA: {
+        const item = this.#itemOf(lane, memory.words[offset >> 2]!)
+        if (item !== null) this.merger.replica(lane, item, memory, offset)
+        return true
+      }
+      case REPLICA_STALE: {
+        const item = lane.items[memory.words[offset >> 2]!]?.item ?? null
+        if (item !== null) this.merger.setStale(item, memory.words[(offset >> 2) + 1] === 1, this.#nowMs)
+        return true
+      }
+      default:
+        throw new Error(`a lane carries no record of type ${type}`)
+    }
+  }
+
+  #onUpdate(lane: LaneLink, type: number, offset: number, length: number): boolean {
+    const { memory } = lane.data
+    const word = offset >> 2
+    const item = this.#itemOf(lane, memory.words[word]!)
+    if (item === null) {
+      if (!lane.isPeer) this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_ITEMS_TOO_MANY')
+      return true
+    }
+    if (Number.isNaN(this.#oldestMs)) this.#oldestMs = memory.doubles[(offset >> 3) + 3]!
+    if (item.replicas.length > 0 && !this.#replicas.forward(lane, item, type, memory, offset, length)) return false
+    if (type === DELETE) {
+      this.merger.delete(item, memory.doubles[(offset >> 3) + 3]!)
+    } else {
+      const source = lane.isPeer ? null : lane.sources[memory.words[word + 1]!]!
+      this.merger.update(lane, item, source, memory, offset)
+    }
+    return true
+  }
+
+  /** The item behind a lane's number; on the way in from a feed it is made when it is new. */
+  #itemOf(lane: LaneLink, number: number): Item | null {
+    const binding = lane.items[number]
+    assert(binding !== null && binding !== undefined, 'a lane binds a number before it uses it')
+    if (binding.item !== null && !binding.item.isForgotten) return binding.item
+    return this.#resolve(lane, number, binding)
+  }
+
+  #resolve(lane: LaneLink, number: number, binding: ItemBinding): Item | null {
+    if (lane.isPeer) {
+      const item = this.items.find(binding.name)
+      binding.item = item
+      return item
+    }
+    const item = this.items.ensure(binding.name, this.#nowMs, false)
+    if (item === null) return null
+    binding.item = item
+    item.bindings.push(lane.index, number)
+    return item
+  }
+
+  #onUnbound(lane: LaneLink, number: number): boolean {
+    const binding = lane.items[number]
+    const item = binding?.item ?? null
+    if (item !== null && !lane.isPeer) {
+      // The item came back between UNBIND and now: it lives on without this number.
+      for (let i = 0; i < item.bindings.length; i += 2) {
+        if (item.bindings[i] === lane.index && item.bindings[i + 1] === number) {
+          item.bindings.splice(i, 2)
+          break
+        }
+      }
+    }
+    lane.items[number] = null
+    return true
+  }
+
+  #onFeedLife(lane: LaneLink, type: number, slot: number): boolean {
+    const source = lane.sources[slot]
+    if (source === null || source === undefined) return true
+    const tell = (item: Item, isStale: boolean) => this.#replicas.tellStale(item, isStale)
+    if (type === FEED_DOWN) return this.#keeper.feedDown(lane, source, this.#nowMs, tell)
+    return this.#keeper.setSilent(source, type === FEED_SILENT, this.#nowMs, tell)
+  }
+
+  #onControl(edge: EdgeLink, type: number, offset: number, length: number): boolean {
+    const { memory } = edge.control
+    const slot = memory.words[offset >> 2]!
+    const generation = memory.words[(offset >> 2) + 1]!
+    const session = edge.sessions[slot] ?? null
+    const isCurrent = session !== null && session.generation === generation
+    switch (type) {
+      case OPEN: {
+        if (edge.out.claim(OPENED_BYTES_MAX) < 0) return this.#awaitRoom(edge)
+        const text = JSON.parse(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)) as OpenText
+        this.#tellOpened(edge, slot, generation, text)
+        return true
+      }
+      case CLOSE:
+        if (isCurrent) this.sessions.end(edge, session)
+        return true
+      case WRITABLE:
+        if (isCurrent) this.sessions.writable(session)
+        return true
+      case QUERY: {
+        const query = JSON.parse(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)) as QueryText
+        return this.#tellAnswer(edge, slot, generation, query)
+      }
+      default:
+        throw new Error(`an edge's control lane carries no record of type ${type}`)
+    }
+  }
+
+  #awaitRoom(edge: EdgeLink): boolean {
+    edge.out.awaitRoom()
+    return false
+  }
+
+  /** There is room for the answer: the caller has looked. */
+  #tellOpened(edge: EdgeLink, slot: number, generation: number, text: OpenText): void {
+    const code = this.sessions.open(edge, slot, generation, text)
+    const claim = edge.out.claim(OPENED_BYTES_MAX)
+    const { memory } = edge.out
+    memory.words[claim >> 2] = slot
+    memory.words[(claim >> 2) + 1] = generation
+    if (code === null) {
+      edge.out.commit(OPENED, CONTROL_TEXT)
+    } else {
+      edge.out.commit(REFUSED, CONTROL_TEXT + writeText(memory, claim + CONTROL_TEXT, code))
+    }
+  }
+
+  #tellAnswer(edge: EdgeLink, slot: number, generation: number, query: QueryText): boolean {
+    const answer = this.#answers.answer(query, this.#nowMs)
+    const claim = edge.out.claim(ANSWER_TEXT + textBytesMax(answer.body))
+    if (claim < 0) return this.#awaitRoom(edge)
+    const { words } = edge.out.memory
+    words[claim >> 2] = slot
+    words[(claim >> 2) + 1] = generation
+    words[(claim >> 2) + 2] = answer.status
+    words[(claim >> 2) + 3] = answer.isCut ? 1 : 0
+    edge.out.commit(ANSWER, ANSWER_TEXT + writeText(edge.out.memory, claim + ANSWER_TEXT, answer.body))
+    return true
+  }
+
+  #onPeerControl(index: number, peer: PeerLink, type: number, offset: number, length: number): boolean {
+    const name = readText(peer.controlIn.memory, offset, length)
+    if (type === INTEREST) {
+      const item = this.items.ensure(name, this.#nowMs, true)
+      if (item === null) return true
+      this.#replicas.interest(index, item)
+      this.#keeper.gainedInterest(item)
+      return true
+    }
+    assert(type === DISINTEREST, "a peer's control lane carries interest only")
+    const item = this.items.find(name)
+    if (item === null) return true
+    if (!this.#replicas.disinterest(index, item)) return false
+    this.#keeper.lostInterest(item, this.#nowMs)
+    return true
+  }
+
+  #tellHome(item: Item): void {
+    for (const peer of this.#deps.peers) if (peer.core === item.home) peer.interests.add(item)
+  }
+
+  /** Counts a refusal and tells the feed; where its queue is full, it is counted only. */
+  #refuse(lane: LaneLink, slot: number, line: number, code: FeedErrorCode): void {
+    this.#deps.metrics.add(M.updatesRefused, 1)
+    if (lane.down === null) return
+    const claim = lane.down.claim(8 + code.length)
+    if (claim < 0) return
+    lane.down.memory.words[claim >> 2] = slot
+    lane.down.memory.words[(claim >> 2) + 1] = line
+    lane.down.commit(UPDATE_REFUSED, 8 + writeText(lane.down.memory, claim + 8, code))
+  }
+}
+
+/** The text whose JSON string content this is. */
+function textOf(content: string): string {
+  return content.includes('\\') ? (JSON.parse(`"${content}"`) as string) : content
+}
+

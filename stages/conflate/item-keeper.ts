@@ -1,0 +1,218 @@
+/**
+ * The life of items on a core thread beside their updates: who publishes them, who wants them, when they go.
+ *
+ * - A feed that ends or falls silent: its items without another live source turn stale, after the last of its updates
+ *   (the record that says so comes through the same queue).
+ * - On-demand feeds are told `wanted` with the first subscription and `unwanted` some time after the last one left. What
+ *   they were told last is kept in the item, what differs from it waits in a set: a full queue delays, never loses.
+ * - An item that nobody wants goes when it was deleted, was never published, or has been idle for `itemIdleMs`. Lanes
+ *   that have a number for it are asked to give it up and answer in their data lane, so no record is misread meanwhile.
+ */
+
+import { textBytesMax, UNBIND, UNWANTED, WANTED, writeText } from '#src/codec/record.ts'
+import type { Item } from '#src/domain/item.ts'
+import type { ItemTable } from '#src/domain/item-table.ts'
+import type { ValueStore } from '#src/domain/value-store.ts'
+import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
+import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
+import type { FeedSource, LaneLink } from './links.ts'
+import type { Merger } from './merge.ts'
+
+/** How often items are looked at for a purge, and at least how many a turn: all of them within a minute. */
+const SWEEP_MS = 1_000
+const SWEEP_COUNT_MIN = 256
+const SWEEP_TURNS = 60
+
+/** Tells every replica of an item that it is stale or not; false when a queue is full, then nobody was told. */
+export type TellPeers = (item: Item, isStale: boolean) => boolean
+
+export interface ItemKeeperDeps {
+  readonly items: ItemTable
+  readonly lanes: readonly LaneLink[]
+  readonly merger: Merger
+  readonly wheel: TimingWheel
+  readonly store: ValueStore
+  readonly unwantedDelayMs: number
+  readonly itemIdleMs: number
+  /** On a replica: tells the item's home that it is wanted here, or no more. */
+  readonly tellHome: (item: Item) => void
+}
+
+export class ItemKeeper {
+  readonly #deps: ItemKeeperDeps
+  /** Items whose wantedness on-demand feeds are to be told. */
+  readonly #untold = new Set<Item>()
+
+  constructor(deps: ItemKeeperDeps, nowMs: number) {
+    this.#deps = deps
+    const turn: Timed = {
+      timerDueMs: 0,
+      timerNext: null,
+      timerPrev: null,
+      onTimer: firedMs => {
+        this.#sweepIdle(firedMs)
+        deps.wheel.schedule(turn, firedMs + SWEEP_MS)
+      },
+    }
+    deps.wheel.schedule(turn, nowMs + SWEEP_MS)
+  }
+
+  isWanted(item: Item): boolean {
+    return item.subscriptionCount > 0 || item.replicas.length > 0
+  }
+
+  /** A subscription or a replica has come. */
+  gainedInterest(item: Item): void {
+    const { items, wheel, tellHome } = this.#deps
+    wheel.cancel(item)
+    if (!items.isHome(item)) tellHome(item)
+    else if (!item.isWantedTold) this.#untold.add(item)
+  }
+
+  /** A subscription or a replica has gone. */
+  lostInterest(item: Item, nowMs: number): void {
+    if (this.isWanted(item)) return
+    this.#deps.wheel.schedule(item, nowMs + this.#deps.unwantedDelayMs)
+  }
+
+  /** The item's timer: nobody has wanted it for a while. */
+  onUnwanted(item: Item): void {
+    if (this.isWanted(item)) return
+    if (!this.#deps.items.isHome(item)) {
+      this.#deps.tellHome(item)
+      this.#forget(item)
+      return
+    }
+    if (item.isWantedTold) this.#untold.add(item)
+    else if (!item.isKnown) this.#purge(item)
+  }
+
+  feedUp(lane: LaneLink, source: FeedSource): void {
+    lane.sources[source.slot] = source
+    if (!source.isOnDemand) return
+    const names: string[] = []
+    for (const item of this.#deps.items.values()) {
+      if (item.isWantedTold && this.#deps.items.isHome(item)) names.push(item.name)
+    }
+    if (names.length > 0) lane.greetings.push({ slot: source.slot, names })
+  }
+
+  /** Returns false when a peer's queue is full: call again. What was done stays done. */
+  feedDown(lane: LaneLink, source: FeedSource, nowMs: number, tell: TellPeers): boolean {
+    for (const item of source.items) {
+      item.sources.splice(item.sources.indexOf(source), 1)
+      item.lastSource = null
+      if (!this.#settleStale(item, nowMs, tell)) {
+        item.sources.push(source)
+        return false
+      }
+      source.items.delete(item)
+    }
+    lane.sources[source.slot] = null
+    return true
+  }
+
+  setSilent(source: FeedSource, isSilent: boolean, nowMs: number, tell: TellPeers): boolean {
+    source.isSilent = isSilent
+    for (const item of source.items) if (!this.#settleStale(item, nowMs, tell)) return false
+    return true
+  }
+
+  /** Tells what could not be told before. Returns how many records it sent. */
+  work(): number {
+    let told = 0
+    for (const item of this.#untold) {
+      const isWanted = this.isWanted(item)
+      if (isWanted !== item.isWantedTold) {
+        if (!this.#tellLanes(isWanted ? WANTED : UNWANTED, item.name)) break
+        item.isWantedTold = isWanted
+        told++
+      }
+      this.#untold.delete(item)
+      if (!isWanted && !item.isKnown) this.#purge(item)
+    }
+    for (const lane of this.#deps.lanes) told += this.#greet(lane)
+    return told
+  }
+
+  #settleStale(item: Item, nowMs: number, tell: TellPeers): boolean {
+    const isStale = item.sources.length > 0 ? item.sources.every(each => each.isSilent) : true
+    if (item.isStale === isStale || !item.isKnown) return true
+    if (!tell(item, isStale)) return false
+    this.#deps.merger.setStale(item, isStale, nowMs)
+    return true
+  }
+
+  /** Offers one record to every lane that has a feed on demand; all of them or none. */
+  #tellLanes(type: number, name: string): boolean {
+    const lanes = this.#deps.lanes.filter(lane => lane.sources.some(source => source?.isOnDemand === true))
+    for (const lane of lanes) if (!hasRoom(lane.down!, name)) return false
+    for (const lane of lanes) writeName(lane.down!, type, -1, name)
+    return true
+  }
+
+  #greet(lane: LaneLink): number {
+    let told = 0
+    while (lane.greetings.length > 0) {
+      const greeting = lane.greetings[0]!
+      while (greeting.names.length > 0) {
+        // Meanwhile nobody may want it any more.
+        if (this.#deps.items.find(greeting.names.at(-1)!)?.isWantedTold !== true) {
+          greeting.names.pop()
+          continue
+        }
+        if (!hasRoom(lane.down!, greeting.names.at(-1)!)) return told
+        writeName(lane.down!, WANTED, greeting.slot, greeting.names.pop()!)
+        told++
+      }
+      lane.greetings.shift()
+    }
+    return told
+  }
+
+  #sweepIdle(nowMs: number): void {
+    const { items, itemIdleMs, lanes } = this.#deps
+    items.sweep(Math.max(SWEEP_COUNT_MIN, Math.ceil(items.size / SWEEP_TURNS)), item => {
+      if (this.isWanted(item) || item.isWantedTold || !items.isHome(item)) return
+      const isIdle = itemIdleMs > 0 && nowMs - item.touchedMs >= itemIdleMs
+      if ((isIdle || !item.isKnown) && lanes.every(lane => hasRoom(lane.down!, ''))) this.#purge(item)
+    })
+  }
+
+  /** Forgets an item at its home. */
+  #purge(item: Item): void {
+    for (let i = 0; i < item.bindings.length; i += 2) {
+      const lane = this.#deps.lanes[item.bindings[i]!]!
+      const number = item.bindings[i + 1]!
+      const binding = lane.items[number]!
+      binding.item = null
+      if (binding.isUnbinding) continue
+      const offset = lane.down!.claim(4)
+      if (offset < 0) continue
+      binding.isUnbinding = true
+      lane.down!.memory.words[offset >> 2] = number
+      lane.down!.commit(UNBIND, 4)
+    }
+    item.bindings.length = 0
+    this.#forget(item)
+  }
+
+  #forget(item: Item): void {
+    this.#deps.wheel.cancel(item)
+    this.#untold.delete(item)
+    for (const source of item.sources) source.items.delete(item)
+    item.sources.length = 0
+    item.clear(this.#deps.store)
+    this.#deps.items.forget(item)
+  }
+}
+
+function hasRoom(producer: RecordProducer, name: string): boolean {
+  return claimOrAwait(producer, 4 + textBytesMax(name)) >= 0
+}
+
+function writeName(producer: RecordProducer, type: number, slot: number, name: string): void {
+  const offset = producer.claim(4 + textBytesMax(name))
+  producer.memory.words[offset >> 2] = slot
+  producer.commit(type, 4 + writeText(producer.memory, offset + 4, name))
+}

@@ -1,0 +1,314 @@
+/**
+ * Merges updates into items and marks what each subscribed session now lacks. The hottest code of a core thread: it
+ * reads the record where it lies in the queue and allocates nothing once an item and its fields are known.
+ *
+ * Outcomes: an update is published to every subscription of a view that it concerns; a subscription that already waits
+ * is left alone (that is conflation: counted at the flush, as the gap in the view's seq). A field or value beyond the
+ * bounds is refused, counted, and told to the feed; the rest of its update counts.
+ */
+
+import { copyBytes } from '#src/bytes.ts'
+import {
+  FIELD_COUNT_MASK,
+  FIELD_HEADER,
+  FLAG_SNAPSHOT,
+  NULL_FIELD,
+  REPLICA_FIELDS,
+  REPLICA_IS_KNOWN,
+  REPLICA_IS_STALE,
+  UPDATE_FIELDS,
+} from '#src/codec/record.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
+import {
+  ENTRY_DELETED,
+  ENTRY_FRESH,
+  ENTRY_SNAPSHOT,
+  ENTRY_STALE,
+  ENTRY_UPDATE,
+  type ItemLog,
+} from '#src/domain/item-log.ts'
+import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
+import { DIRTY, HELD, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
+import type { ValueStore } from '#src/domain/value-store.ts'
+import type { View } from '#src/domain/view.ts'
+import { M, type ThreadMetrics } from '#src/metrics/names.ts'
+import type { RecordMemory } from '#src/ring/queue.ts'
+import type { TimingWheel } from '#src/time/timing-wheel.ts'
+import type { LaneLink } from './links.ts'
+
+export interface MergeDeps {
+  readonly store: ValueStore
+  readonly wheel: TimingWheel
+  readonly metrics: ThreadMetrics
+  readonly fieldsMax: number
+  /** Tells a feed that part of its line was refused. */
+  readonly refuse: (lane: LaneLink, slot: number, line: number, code: FeedErrorCode) => void
+}
+
+export class Merger {
+  readonly #store: ValueStore
+  readonly #wheel: TimingWheel
+  readonly #metrics: ThreadMetrics
+  readonly #fieldsMax: number
+  readonly #refuse: MergeDeps['refuse']
+  /** Updates applied since the start: the position of this core's life. */
+  position = 0
+  nowMs = 0
+
+  constructor(deps: MergeDeps) {
+    this.#store = deps.store
+    this.#wheel = deps.wheel
+    this.#metrics = deps.metrics
+    this.#fieldsMax = deps.fieldsMax
+    this.#refuse = deps.refuse
+  }
+
+  /** Applies an UPDATE record. */
+  update(lane: LaneLink, item: Item, source: Source | null, memory: RecordMemory, offset: number): void {
+    const word = offset >> 2
+    const flags = memory.words[word + 3]!
+    const fieldCount = flags & FIELD_COUNT_MASK
+    const isSnapshot = (flags & FLAG_SNAPSHOT) !== 0
+    const receivedMs = memory.doubles[(offset >> 3) + 3]!
+    if (source !== null) this.#hear(item, source, receivedMs)
+
+    const bytes = memory.bytes
+    const store = this.#store
+    const seq = item.seq + 1
+    const wasKnown = item.isKnown
+    let changed = 0
+    if (isSnapshot) item.beginSnapshot()
+    let at = offset + UPDATE_FIELDS
+    for (let i = 0; i < fieldCount; i++) {
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      const length = length16 === NULL_FIELD ? NULL_VALUE : length16
+      at += FIELD_HEADER
+      let index = fieldId < 0 ? -1 : item.indexOf(fieldId, i)
+      if (index >= 0 && item.holds(store, index, bytes, at, length)) {
+        if (isSnapshot) item.nameInSnapshot(index)
+      } else {
+        if (index < 0) {
+          if (fieldId < 0 || item.fieldCount >= this.#fieldsMax) {
+            this.#refuse(
+              lane,
+              memory.words[word + 1]!,
+              memory.words[word + 2]!,
+              fieldId < 0 ? 'FEED_NAMES_TOO_MANY' : 'FEED_FIELDS_TOO_MANY',
+            )
+            if (length > 0) at += length
+            continue
+          }
+          index = item.addField(fieldId)
+        }
+        if (isSnapshot) item.nameInSnapshot(index)
+        if (item.put(store, index, bytes, at, length)) {
+          item.changedSeqs[index] = seq
+          changed++
+        } else {
+          this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_STORE_FULL')
+          if (item.changedSeqs[index] === 0) item.removeLastField()
+        }
+      }
+      if (length > 0) at += length
+    }
+    const removed = isSnapshot ? item.endSnapshot(store) : 0
+
+    this.position++
+    item.touchedMs = receivedMs
+    item.rawSeq++
+    const timeMs = memory.doubles[(offset >> 3) + 2]!
+    item.timeMs = timeMs
+    if (!wasKnown) item.isKnown = true
+    const isChange = changed > 0 || removed > 0 || !wasKnown
+    if (isChange) {
+      item.seq = seq
+      if (removed > 0 || !wasKnown) item.replacedSeq = seq
+    }
+    if (item.log !== null) {
+      const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
+      this.#log(lane, item, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs)
+    }
+    const views = item.views
+    for (let v = 0; v < views.length; v++) {
+      const view = views[v]!
+      if (view.mode === 'raw') {
+        if (view.entrySeqs === null || this.#namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at, isSnapshot)) {
+          this.#publish(view, receivedMs)
+        }
+        if (view.entrySeqs !== null) this.#noteEntry(view, item.log!)
+      } else if (isChange && (view.fieldIds === null || removed > 0 || !wasKnown || changedIn(item, view, seq))) {
+        this.#publish(view, receivedMs)
+      }
+    }
+  }
+
+  /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
+  replica(lane: LaneLink, item: Item, memory: RecordMemory, offset: number): void {
+    const word = offset >> 2
+    const double = offset >> 3
+    const state = memory.words[word + 1]!
+    item.clear(this.#store)
+    item.seq = memory.doubles[double + 4]!
+    item.rawSeq = memory.doubles[double + 5]!
+    item.replacedSeq = item.seq
+    item.timeMs = memory.doubles[double + 2]!
+    item.isStale = (state & REPLICA_IS_STALE) !== 0
+    item.isKnown = (state & REPLICA_IS_KNOWN) !== 0
+    const fieldCount = memory.words[word + 3]! & FIELD_COUNT_MASK
+    const bytes = memory.bytes
+    let at = offset + REPLICA_FIELDS
+    for (let i = 0; i < fieldCount; i++) {
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      const length = length16 === NULL_FIELD ? NULL_VALUE : length16
+      at += FIELD_HEADER
+      if (fieldId >= 0) {
+        const index = item.addField(fieldId)
+        item.put(this.#store, index, bytes, at, length)
+        item.changedSeqs[index] = item.seq
+      }
+      if (length > 0) at += length
+    }
+    this.position++
+    const receivedMs = memory.doubles[double + 3]!
+    for (const view of item.views) {
+      view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
+      view.timeMs = item.timeMs
+      for (const subscription of view.subscriptions) this.begin(subscription, receivedMs)
+    }
+  }
+
+  /**
+   * Lets a subscription that has nothing of a known item begin with its snapshot, which counts as one update published
+   * to it.
+   */
+  begin(subscription: Subscription, receivedMs: number): void {
+    const view = subscription.view
+    const item = view.item
+    subscription.sentDeletions = item.deletions
+    subscription.cursor = item.log?.end ?? 0
+    subscription.sentSeq = view.seq
+    subscription.sentItemSeq = item.isKnown ? NEEDS_SNAPSHOT : 0
+    if (!item.isKnown) return
+    subscription.sentSeq = view.seq - 1
+    this.#metrics.add(M.updatesPublished, 1)
+    if (subscription.index < view.cleanCount) {
+      view.makeUnclean(subscription)
+      this.#mark(subscription, receivedMs)
+    }
+  }
+
+  delete(item: Item, receivedMs: number): void {
+    this.position++
+    item.touchedMs = receivedMs
+    if (!item.isKnown) return
+    item.clear(this.#store)
+    item.deletions++
+    item.isStale = false
+    if (item.log !== null) item.log.append(ENTRY_DELETED, 0, item.rawSeq, Number.NaN)
+    this.#markAll(item, receivedMs)
+  }
+
+  setStale(item: Item, isStale: boolean, receivedMs: number): void {
+    if (item.isStale === isStale || !item.isKnown) return
+    item.isStale = isStale
+    if (item.log !== null) item.log.append(isStale ? ENTRY_STALE : ENTRY_FRESH, 0, item.rawSeq, Number.NaN)
+    this.#markAll(item, receivedMs)
+  }
+
+  /** A source has published the item: it answers for it from now on, and the item is not stale. */
+  #hear(item: Item, source: Source, receivedMs: number): void {
+    if (item.lastSource !== source) {
+      if (!item.sources.includes(source)) {
+        item.sources.push(source)
+        source.items.add(item)
+      }
+      item.lastSource = source
+    }
+    if (item.isStale) this.setStale(item, false, receivedMs)
+  }
+
+  #publish(view: View, receivedMs: number): void {
+    view.seq++
+    view.timeMs = view.item.timeMs
+    this.#metrics.add(M.updatesPublished, view.subscriptions.length)
+    this.#markView(view, receivedMs)
+  }
+
+  #markAll(item: Item, receivedMs: number): void {
+    for (const view of item.views) {
+      if (view.entrySeqs !== null && item.log !== null) this.#noteEntry(view, item.log)
+      this.#markView(view, receivedMs)
+    }
+  }
+
+  #markView(view: View, receivedMs: number): void {
+    const count = view.cleanCount
+    if (count === 0) return
+    view.cleanCount = 0
+    const subscriptions = view.subscriptions
+    for (let i = 0; i < count; i++) this.#mark(subscriptions[i]!, receivedMs)
+  }
+
+  /** The view has put the subscription behind its clean ones. */
+  #mark(subscription: Subscription, receivedMs: number): void {
+    const session = subscription.session
+    if (Number.isNaN(session.waitingSinceMs)) session.waitingSinceMs = receivedMs
+    if (subscription.intervalMs > 0 && this.nowMs < subscription.nextTurnMs) {
+      subscription.state = HELD
+      this.#wheel.schedule(subscription, subscription.nextTurnMs)
+      return
+    }
+    subscription.state = DIRTY
+    session.addDirty(subscription)
+  }
+
+  #log(
+    lane: LaneLink,
+    item: Item,
+    log: ItemLog,
+    kind: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    timeMs: number,
+  ): void {
+    let target = log.append(kind, end - start, item.rawSeq, timeMs)
+    const out = log.bytes
+    let at = start
+    while (at < end) {
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      const length = length16 === NULL_FIELD ? 0 : length16
+      out[target] = fieldId & 0xff
+      out[target + 1] = (fieldId >> 8) & 0xff
+      out[target + 2] = length16 & 0xff
+      out[target + 3] = length16 >> 8
+      target = copyBytes(bytes, at + FIELD_HEADER, out, target + FIELD_HEADER, length)
+      at += FIELD_HEADER + length
+    }
+  }
+
+  #namesAny(lane: LaneLink, view: View, bytes: Buffer, start: number, end: number, isSnapshot: boolean): boolean {
+    if (isSnapshot) return true
+    let at = start
+    while (at < end) {
+      if (view.includes(lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!)) return true
+      const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+      at += FIELD_HEADER + (length === NULL_FIELD ? 0 : length)
+    }
+    return false
+  }
+
+  #noteEntry(view: View, log: ItemLog): void {
+    view.entrySeqs![log.slotOf(log.end - 1)] = view.seq
+  }
+}
+
+function changedIn(item: Item, view: View, seq: number): boolean {
+  for (let i = 0; i < item.fieldCount; i++) {
+    if (item.changedSeqs[i] === seq && view.includes(item.fieldIds[i]!)) return true
+  }
+  return false
+}

@@ -1,0 +1,72 @@
+/**
+ * route, for feeds: a message goes to its home. The way up is the lane (an update by its item); this stage has the way
+ * down: what the cores tell a feed.
+ *
+ * Inbound: a queue from each core (bounded in bytes; when full the core keeps what differs and tells it later).
+ */
+
+import { readText, UNBIND, UNWANTED, UPDATE_REFUSED, WANTED } from '#src/codec/record.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
+import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
+import { type Lane, OFFERED } from '../lane.ts'
+import type { Stage } from '../stage.ts'
+
+export interface FeedRouteDeps {
+  readonly lane: Lane
+  /** By core. */
+  readonly downs: readonly RecordConsumer[]
+  readonly drainRecordsMax: number
+  readonly queueCapacity: number
+  readonly tellWanted: (slot: number, item: string, isWanted: boolean) => void
+  readonly tellRefused: (slot: number, line: number, code: FeedErrorCode) => void
+}
+
+export class FeedRoute implements Stage {
+  readonly name = 'route'
+  readonly queueUnit = 'bytes'
+  readonly #deps: FeedRouteDeps
+  readonly #handles: RecordHandler[]
+
+  constructor(deps: FeedRouteDeps) {
+    this.#deps = deps
+    this.#handles = deps.downs.map(down => (type, offset, length) => this.#onDown(down, type, offset, length))
+  }
+
+  work(): number {
+    const { downs, drainRecordsMax, lane } = this.#deps
+    let done = 0
+    for (let core = 0; core < downs.length; core++) done += downs[core]!.drain(this.#handles[core]!, drainRecordsMax)
+    if (done > 0) lane.publish()
+    return done
+  }
+
+  queueDepth(): number {
+    let depth = 0
+    for (const down of this.#deps.downs) depth += down.usedBytes()
+    return depth
+  }
+
+  queueCapacity(): number {
+    return this.#deps.queueCapacity * this.#deps.downs.length
+  }
+
+  #onDown(down: RecordConsumer, type: number, offset: number, length: number): boolean {
+    const { memory } = down
+    const number = memory.words[offset >> 2]!
+    switch (type) {
+      case WANTED:
+      case UNWANTED:
+        this.#deps.tellWanted(number, readText(memory, offset + 4, length - 4), type === WANTED)
+        return true
+      case UNBIND:
+        return this.#deps.lane.unbind(number) === OFFERED
+      case UPDATE_REFUSED: {
+        const code = readText(memory, offset + 8, length - 8) as FeedErrorCode
+        this.#deps.tellRefused(number, memory.words[(offset >> 2) + 1]!, code)
+        return true
+      }
+      default:
+        throw new Error(`a core tells a lane no record of type ${type}`)
+    }
+  }
+}

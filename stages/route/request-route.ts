@@ -1,0 +1,348 @@
+/**
+ * route, for clients: sends a request to its home, and what comes back to its connection. A stream goes to the core that
+ * will be its session's home, a question about an item to the item's home, one about all to every core; what needs no
+ * core (metrics, health, the page, a publication) is answered here.
+ *
+ * Inbound: requests from parse, one a connection. Outbound: a control queue to each core; when it is full the request is
+ * refused (503, come back), while what must not be lost (a connection has gone, a window has room) is owed and told later.
+ */
+
+import type { FeedLineParser } from '#src/codec/feed-line.ts'
+import { LINE_BAD } from '#src/codec/feed-line.ts'
+import type { HttpRequest } from '#src/codec/http-request.ts'
+import {
+  type Answer,
+  type AnswerFrame,
+  errorAnswer,
+  JSON_TYPE,
+  plainAnswer,
+  preflightAnswer,
+  streamHead,
+  TEXT_TYPE,
+} from '#src/codec/http-response.ts'
+import { corsOriginOf, interpret, type RequestMessage } from '#src/codec/http-routes.ts'
+import { codecOf } from '#src/codec/json-stream.ts'
+import { CLOSE, CONTROL_TEXT, OPEN, QUERY, textBytesMax, WRITABLE, writeText } from '#src/codec/record.ts'
+import type { Config } from '#src/config/config.ts'
+import { homeOf } from '#src/domain/home.ts'
+import type { StreamRequest } from '#src/domain/stream-request.ts'
+import type { ClientErrorCode } from '#src/errors.ts'
+import type { RecordProducer } from '#src/ring/queue.ts'
+import type { Clock } from '#src/time/clock.ts'
+import { ASKING, type ClientConnection, CLOSED, CLOSING, OPENING, STREAMING } from '../client-connection.ts'
+import { HTTP_SLOT, type Lane, OFFERED } from '../lane.ts'
+import type { Stage } from '../stage.ts'
+
+const BUSY_RETRY_S = 1
+/** Where HTTP/1.1 began to have chunks. */
+export interface RequestRouteDeps {
+  readonly config: Config
+  readonly clock: Clock
+  readonly lane: Lane
+  /** Reads what is published over HTTP, with the lane's tables. */
+  readonly parser: FeedLineParser
+  /** By core: the control queue. */
+  readonly controls: readonly RecordProducer[]
+  readonly newSessionId: () => string
+  readonly metricsText: () => Promise<string>
+  readonly page: Answer
+  readonly isReady: () => boolean
+  /** The request has been answered and the connection may send the next. */
+  readonly resume: (connection: ClientConnection, nowMs: number) => void
+  readonly beginStream: (connection: ClientConnection, head: Buffer, nowMs: number) => void
+  readonly scheduleClose: (connection: ClientConnection, nowMs: number) => void
+}
+
+export class RequestRoute implements Stage {
+  readonly name = 'route'
+  readonly queueUnit = 'records'
+  readonly #deps: RequestRouteDeps
+  readonly #owing = new Set<ClientConnection>()
+  #nextCore = 0
+  #handled = 0
+
+  constructor(deps: RequestRouteDeps) {
+    this.#deps = deps
+  }
+
+  handle(connection: ClientConnection, request: HttpRequest, nowMs: number): void {
+    const { config } = this.#deps
+    this.#handled++
+    const message = interpret(request, isLoopback(connection.socket.remoteAddress), config)
+    const frame: AnswerFrame = {
+      isHead: request.method === 'HEAD',
+      isHttp10: request.isHttp10,
+      keepsAlive: request.keepsAlive,
+      corsOrigin: corsOriginOf(message, config),
+    }
+    connection.frame = frame
+    connection.state = ASKING
+    this.#dispatch(connection, message, nowMs)
+  }
+
+  onOpened(connection: ClientConnection): void {
+    if (connection.state !== OPENING) return
+    const { frame, codec } = connection
+    connection.state = STREAMING
+    connection.isChunked = !frame!.isHttp10
+    connection.frame = null
+    connection.unread = null
+    const head = streamHead(codec === 0 ? 'sse' : 'ndjson', frame!.isHttp10, frame!.corsOrigin)
+    this.#deps.beginStream(connection, head, this.#deps.clock.nowMs())
+    connection.socket.resume()
+  }
+
+  onRefused(connection: ClientConnection, code: ClientErrorCode): void {
+    if (connection.state !== OPENING) return
+    connection.state = ASKING
+    const message = code === 'SESSIONS_TOO_MANY' ? 'the server has as many sessions as it may' : 'the server is full'
+    this.#error(connection, 503, code, message)
+  }
+
+  onAnswer(connection: ClientConnection, status: number, isCut: boolean, body: string): void {
+    const gathering = connection.gathering
+    if (connection.state !== ASKING || gathering === null) return
+    gathering.parts.push({ status, isCut, body })
+    gathering.awaited--
+    if (gathering.awaited > 0) return
+    connection.gathering = null
+    this.#answerGathered(connection, gathering)
+  }
+
+  /** The window of a stream has room and its core waits for it. */
+  onWritable(connection: ClientConnection): void {
+    connection.owesWritable = true
+    this.#settle(connection)
+    this.#deps.controls[connection.core]!.publish()
+  }
+
+  /** The connection has gone: its core is told when it has a session there. */
+  onClosed(connection: ClientConnection): void {
+    const hadSession = connection.state === OPENING || connection.state === STREAMING || connection.state === CLOSING
+    connection.gathering = null
+    connection.owesWritable = false
+    if (!hadSession) return
+    connection.owesClose = true
+    this.#settle(connection)
+    this.#deps.controls[connection.core]!.publish()
+  }
+
+  /** Tells what is owed. */
+  work(): number {
+    for (const connection of this.#owing) this.#settle(connection)
+    const handled = this.#handled
+    this.#handled = 0
+    return handled
+  }
+
+  publish(): void {
+    for (const control of this.#deps.controls) control.publish()
+    this.#deps.lane.publish()
+  }
+
+  queueDepth(): number {
+    return this.#owing.size
+  }
+
+  queueCapacity(): number {
+    return this.#deps.config.connectionsMax
+  }
+
+  #settle(connection: ClientConnection): void {
+    if (connection.owesClose && this.#tell(connection, CLOSE)) connection.owesClose = false
+    if (connection.owesWritable && this.#tell(connection, WRITABLE)) connection.owesWritable = false
+    if (connection.owesClose || connection.owesWritable) this.#owing.add(connection)
+    else this.#owing.delete(connection)
+  }
+
+  #tell(connection: ClientConnection, type: number): boolean {
+    const control = this.#deps.controls[connection.core]!
+    const claim = control.claim(CONTROL_TEXT)
+    if (claim < 0) {
+      control.awaitRoom()
+      return false
+    }
+    control.memory.words[claim >> 2] = connection.slot
+    control.memory.words[(claim >> 2) + 1] = connection.generation
+    control.commit(type, CONTROL_TEXT)
+    return true
+  }
+
+  #dispatch(connection: ClientConnection, message: RequestMessage, nowMs: number): void {
+    const { config, controls, isReady, page, metricsText } = this.#deps
+    switch (message.kind) {
+      case 'stream':
+        return this.#open(connection, message.stream, nowMs)
+      case 'item': {
+        const text = JSON.stringify({ kind: 'item', name: message.item })
+        return this.#ask(connection, 'item', 1, text, [homeOf(message.item, controls.length)])
+      }
+      case 'items': {
+        const { prefix, after, limit } = message
+        const text = JSON.stringify({ kind: 'items', prefix, after, limit })
+        return this.#ask(connection, 'items', limit, text, [...controls.keys()])
+      }
+      case 'sessions': {
+        const text = JSON.stringify({ kind: 'sessions', limit: message.limit })
+        return this.#ask(connection, 'sessions', message.limit, text, [...controls.keys()])
+      }
+      case 'publish':
+        return this.#publish(connection, publishLine(message), nowMs)
+      case 'delete':
+        return this.#publish(connection, JSON.stringify({ item: message.item, deleted: true }), nowMs)
+      case 'metrics':
+        metricsText().then(
+          body => this.#answer(connection, { status: 200, contentType: METRICS_TYPE, body }),
+          () => this.#error(connection, 500, 'SERVER_BUSY', 'the metrics could not be read'),
+        )
+        return
+      case 'health':
+        return this.#answer(connection, { status: 200, contentType: TEXT_TYPE, body: 'ok\n' })
+      case 'ready':
+        if (isReady()) return this.#answer(connection, { status: 200, contentType: TEXT_TYPE, body: 'ready\n' })
+        return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
+      case 'page':
+        return this.#answer(connection, page)
+      case 'preflight':
+        return this.#write(connection, preflightAnswer(message.allow, connection.frame!))
+      case 'refused': {
+        const { status, code, message: text, allow } = message
+        const error = { status, code, message: text, ...(allow === undefined ? {} : { allow }) }
+        return this.#write(connection, errorAnswer(error, connection.frame!))
+      }
+    }
+    void config
+  }
+
+  #open(connection: ClientConnection, request: StreamRequest, nowMs: number): void {
+    const { controls, newSessionId, isReady } = this.#deps
+    if (!isReady()) return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
+    const core = this.#nextCore
+    this.#nextCore = (core + 1) % controls.length
+    const address = connection.socket.remoteAddress ?? ''
+    const text = JSON.stringify({ id: newSessionId(), address, request })
+    connection.core = core
+    connection.codec = codecOf(request.encoding)
+    void nowMs
+    if (!this.#send(connection, core, OPEN, text)) return this.#busy(connection)
+    connection.state = OPENING
+  }
+
+  #ask(
+    connection: ClientConnection,
+    kind: 'item' | 'items' | 'sessions',
+    limit: number,
+    text: string,
+    cores: readonly number[],
+  ): void {
+    const { controls } = this.#deps
+    for (const core of cores) {
+      if (controls[core]!.claim(CONTROL_TEXT + textBytesMax(text)) < 0) return this.#busy(connection)
+    }
+    for (const core of cores) this.#send(connection, core, QUERY, text)
+    connection.gathering = { kind, limit, awaited: cores.length, parts: [] }
+  }
+
+  #send(connection: ClientConnection, core: number, type: number, text: string): boolean {
+    const control = this.#deps.controls[core]!
+    const claim = control.claim(CONTROL_TEXT + textBytesMax(text))
+    if (claim < 0) return false
+    control.memory.words[claim >> 2] = connection.slot
+    control.memory.words[(claim >> 2) + 1] = connection.generation
+    control.commit(type, CONTROL_TEXT + writeText(control.memory, claim + CONTROL_TEXT, text))
+    control.publish()
+    return true
+  }
+
+  #publish(connection: ClientConnection, line: string, nowMs: number): void {
+    const { parser, lane } = this.#deps
+    const bytes = Buffer.from(line)
+    const kind = parser.parse(bytes, 0, bytes.length)
+    if (kind === LINE_BAD) return this.#error(connection, 400, 'FIELDS_INVALID', parser.errorMessage)
+    const isDeletion = line.endsWith('"deleted":true}')
+    if (lane.offer(parser, isDeletion, HTTP_SLOT, 0, nowMs) !== OFFERED) return this.#busy(connection)
+    lane.publish()
+    this.#answer(connection, { status: 202, contentType: JSON_TYPE, body: '{"accepted":true}\n' })
+  }
+
+  #answerGathered(
+    connection: ClientConnection,
+    gathering: { kind: string; limit: number; parts: { status: number; isCut: boolean; body: string }[] },
+  ): void {
+    const { kind, limit, parts } = gathering
+    if (kind === 'item') {
+      const part = parts[0]!
+      if (part.status === 404) return this.#error(connection, 404, 'ITEM_NOT_FOUND', 'no feed has sent this item')
+      return this.#json(connection, part.body)
+    }
+    if (kind === 'items') return this.#json(connection, mergeNames(parts, limit))
+    const rows = parts.flatMap(part => JSON.parse(part.body) as object[])
+    const isCut = rows.length > limit || parts.some(part => part.isCut)
+    this.#json(connection, JSON.stringify({ sessions: rows.slice(0, limit), more: isCut }))
+  }
+
+  #json(connection: ClientConnection, body: string): void {
+    this.#answer(connection, { status: 200, contentType: JSON_TYPE, body: `${body}\n` })
+  }
+
+  #busy(connection: ClientConnection): void {
+    this.#error(connection, 503, 'SERVER_BUSY', 'a queue is full: come back in a moment')
+  }
+
+  #error(connection: ClientConnection, status: number, code: ClientErrorCode, message: string): void {
+    if (connection.state === CLOSED || connection.frame === null) return
+    const error = { status, code, message, ...(status === 503 ? { retryAfterS: BUSY_RETRY_S } : {}) }
+    this.#write(connection, errorAnswer(error, connection.frame))
+  }
+
+  #answer(connection: ClientConnection, answer: Answer): void {
+    if (connection.state === CLOSED || connection.frame === null) return
+    this.#write(connection, plainAnswer(answer, connection.frame))
+  }
+
+  #write(connection: ClientConnection, bytes: Buffer): void {
+    const nowMs = this.#deps.clock.nowMs()
+    if (connection.frame!.keepsAlive) {
+      connection.socket.write(bytes)
+      this.#deps.resume(connection, nowMs)
+      return
+    }
+    connection.state = CLOSING
+    connection.frame = null
+    connection.socket.end(bytes)
+    connection.socket.resume()
+    this.#deps.scheduleClose(connection, nowMs)
+  }
+}
+
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+function publishLine(message: Extract<RequestMessage, { kind: 'publish' }>): string {
+  const fields = message.fields.map(([name, content]) => `${JSON.stringify(name)}:${content === null ? 'null' : `"${content}"`}`)
+  const time = Number.isNaN(message.timeMs) ? '' : `,"time":${message.timeMs}`
+  const snapshot = message.isSnapshot ? ',"snapshot":true' : ''
+  return `{"item":${JSON.stringify(message.item)}${snapshot}${time},"fields":{${fields.join(',')}}}`
+}
+
+/** Sorted names of several cores as one page. What lies behind the last name of a part that was cut is not known yet. */
+function mergeNames(parts: readonly { isCut: boolean; body: string }[], limit: number): string {
+  let bound: string | null = null
+  const all: string[] = []
+  for (const part of parts) {
+    const names = JSON.parse(part.body) as string[]
+    const last = names.at(-1)
+    if (part.isCut && last !== undefined && (bound === null || last < bound)) bound = last
+    all.push(...names)
+  }
+  all.sort()
+  const known = bound === null ? all : all.filter(name => name <= bound)
+  const names = known.slice(0, limit)
+  const isCut = names.length < all.length || bound !== null
+  return JSON.stringify({ items: names, next: isCut ? (names.at(-1) ?? null) : null })
+}
+
+/** True for an address of this machine's loopback. */
+export function isLoopback(address: string | undefined): boolean {
+  if (address === undefined) return false
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}

@@ -1,0 +1,251 @@
+/**
+ * What one thread runs: its ends of the queues, the stages that its plan names, and the duty cycle. It is told what to do
+ * by main (ThreadOrder), over a port, or by a call where everything is one thread.
+ */
+
+import { performance } from 'node:perf_hooks'
+import type { MessagePort } from 'node:worker_threads'
+import type { Config } from '#src/config/config.ts'
+import { createLog, type Log } from '#src/log.ts'
+import { M, STAGES, ThreadMetrics } from '#src/metrics/names.ts'
+import { renderMetrics } from '#src/metrics/registry.ts'
+import { loadPage, PAGE_TYPE } from '#src/page/page.ts'
+import { Doorbell, Sleeper } from '#src/ring/doorbell.ts'
+import { RingConsumer, type RingMemory, RingProducer } from '#src/ring/ring.ts'
+import { countersOf, InFlightWords } from '#src/ring/shared-words.ts'
+import { realClock } from '#src/time/clock.ts'
+import { sleep } from '#src/time/real-timers.ts'
+import { type Timed, TimingWheel } from '#src/time/timing-wheel.ts'
+import { type Listener, listen } from '#stages/accept/listener.ts'
+import {
+  buildCore,
+  buildEdge,
+  buildLane,
+  type CoreRole,
+  type EdgeRole,
+  type LaneRole,
+  randomSessionId,
+  type Role,
+} from '#stages/pipeline.ts'
+import { Loop } from './loop.ts'
+import type { Placement, ThreadPlan } from './placement.ts'
+import type { Wiring } from './wiring.ts'
+
+export interface ThreadTask {
+  readonly config: Config
+  readonly placement: Placement
+  readonly wiring: Wiring
+  /** The place of this thread in the placement. */
+  readonly thread: number
+  /** The life of this server, in its streams' ids. */
+  readonly epoch: string
+  /** By thread: the way to knock at it; null for itself. */
+  readonly knocks: readonly (MessagePort | null)[]
+}
+
+const GAUGE_MS = 1_000
+/** Between two looks whether the connections have gone. */
+const CLOSE_STEP_MS = 20
+
+export class Thread {
+  readonly plan: ThreadPlan
+  readonly log: Log
+  readonly #task: ThreadTask
+  readonly #loop: Loop
+  readonly #metrics: ThreadMetrics
+  readonly #lane: LaneRole | null
+  readonly #core: CoreRole | null
+  readonly #edge: EdgeRole | null
+  readonly #roles: Role[] = []
+  readonly #listeners: Listener[] = []
+  readonly #gaugeTurn: Timed
+  readonly #wheel: TimingWheel
+  #utilisation = performance.eventLoopUtilization()
+
+  constructor(task: ThreadTask, onFailure: (error: unknown) => void) {
+    this.#task = task
+    const { config, placement, wiring, thread } = task
+    const plan = placement.threads[thread]!
+    this.plan = plan
+    this.log = createLog(config.logLevel, plan.name)
+    this.#metrics = new ThreadMetrics(countersOf(wiring.counters[thread]!))
+    const nowMs = realClock.nowMs()
+    this.#wheel = new TimingWheel(nowMs)
+    const context = { config, clock: realClock, wheel: this.#wheel, metrics: this.#metrics, log: this.log }
+    this.#core = plan.core < 0 ? null : buildCore(context, this.#coreQueues())
+    this.#lane = plan.lane < 0 ? null : buildLane(context, this.#laneQueues(), plan.takesFeeds)
+    this.#edge = plan.edge < 0 ? null : buildEdge(context, this.#edgeQueues(), this.#lane!.lane, this.#surroundings())
+    // In the order of the flow, so that in one thread an update passes all stages in one turn.
+    for (const role of [this.#lane, this.#core, this.#edge]) if (role !== null) this.#roles.push(role)
+    const sleeper = new Sleeper(wiring.sleepWords[thread]!)
+    this.#loop = new Loop({
+      roles: this.#roles,
+      wheel: this.#wheel,
+      clock: realClock,
+      metrics: this.#metrics,
+      sleeper,
+      onFailure,
+    })
+    this.#gaugeTurn = { timerDueMs: 0, timerNext: null, timerPrev: null, onTimer: firedMs => this.#gauge(firedMs) }
+    this.#wheel.schedule(this.#gaugeTurn, nowMs + GAUGE_MS)
+    for (const knock of task.knocks) knock?.on('message', () => this.#loop.wake())
+    this.#loop.wake()
+  }
+
+  /** Listens on the ports that this thread's stages serve; main has fixed the numbers. */
+  async listen(httpPort: number, feedPort: number): Promise<{ httpPort: number; feedPort: number }> {
+    const { config, placement } = this.#task
+    let http = httpPort
+    let feed = feedPort
+    const edge = this.#edge
+    if (edge !== null) {
+      const isShared = placement.edges > 1
+      const options = { host: config.httpHost, port: httpPort, isShared, allowHalfOpen: true }
+      const listener = await listen(options, socket => edge.accept.offer(socket))
+      this.#listeners.push(listener)
+      http = listener.port
+    }
+    const accept = this.#lane?.feedAccept ?? null
+    if (accept !== null) {
+      const isShared = placement.threads.filter(plan => plan.takesFeeds).length > 1
+      const options = { host: config.feedHost, port: feedPort, isShared, allowHalfOpen: true }
+      const listener = await listen(options, socket => accept.offer(socket))
+      this.#listeners.push(listener)
+      feed = listener.port
+    }
+    return { httpPort: http, feedPort: feed }
+  }
+
+  /** Not ready any more: no new connections, feeds are told and acknowledged, idle connections end. */
+  drain(): void {
+    for (const listener of this.#listeners) void listener.close()
+    if (this.#edge !== null) {
+      this.#edge.accept.isClosing = true
+      this.#edge.closeIdle()
+    }
+    if (this.#lane?.feedAccept) this.#lane.feedAccept.isClosing = true
+    this.#lane?.feeds?.close()
+    this.#loop.wake()
+  }
+
+  /** The sessions of this thread flush and end. */
+  endSessions(): void {
+    this.#core?.endSessions(realClock.nowMs())
+    this.#loop.wake()
+  }
+
+  /** Waits until the clients have taken their last bytes, at most `ms`; what is left then is cut off. */
+  async closeConnections(ms: number): Promise<void> {
+    const edge = this.#edge
+    const untilMs = realClock.nowMs() + ms
+    if (edge !== null) {
+      while (edge.accept.openCount > 0 && realClock.nowMs() < untilMs) await sleep(CLOSE_STEP_MS)
+      edge.destroyAll()
+    }
+    for (const feed of this.#lane?.feeds?.connections.values() ?? []) feed.socket.destroy()
+  }
+
+  stop(): void {
+    this.#loop.stop()
+    for (const knock of this.#task.knocks) knock?.close()
+  }
+
+  #gauge(nowMs: number): void {
+    const metrics = this.#metrics
+    for (const role of this.#roles) {
+      role.gauge()
+      for (const stage of role.stages) {
+        const row = stage.queueUnit === 'bytes' ? M.stageQueueBytes : M.stageQueueRecords
+        metrics.set(row + STAGES.indexOf(stage.name), stage.queueDepth())
+        if (stage.queueUnit === 'bytes') metrics.set(M.stageQueueCapacity + STAGES.indexOf(stage.name), stage.queueCapacity())
+      }
+    }
+    const now = performance.eventLoopUtilization()
+    metrics.set(M.loopUtilisation, performance.eventLoopUtilization(now, this.#utilisation).utilization)
+    this.#utilisation = now
+    metrics.set(M.aliveSeconds, nowMs / 1_000)
+    if (this.#task.thread === 0) metrics.set(M.residentBytes, process.memoryUsage.rss())
+    this.#wheel.schedule(this.#gaugeTurn, nowMs + GAUGE_MS)
+  }
+
+  #bellOf(thread: number): Doorbell {
+    const { wiring, knocks } = this.#task
+    const port = knocks[thread] ?? null
+    const word = wiring.sleepWords[thread]!
+    return port === null
+      ? new Doorbell(word, () => this.#loop.wake())
+      : new Doorbell(word, () => port.postMessage(null))
+  }
+
+  #threadOf(part: 'lane' | 'core' | 'edge', index: number): number {
+    return this.#task.placement.threads.findIndex(plan => plan[part] === index)
+  }
+
+  #producer(memory: RingMemory, part: 'lane' | 'core' | 'edge', index: number): RingProducer {
+    return new RingProducer(memory, this.#bellOf(this.#threadOf(part, index)))
+  }
+
+  #consumer(memory: RingMemory, part: 'lane' | 'core' | 'edge', index: number): RingConsumer {
+    return new RingConsumer(memory, this.#bellOf(this.#threadOf(part, index)))
+  }
+
+  #laneQueues(): Parameters<typeof buildLane>[1] {
+    const { lane } = this.plan
+    const { data, down } = this.#task.wiring
+    return {
+      data: data[lane]!.map((memory, core) => this.#producer(memory, 'core', core)),
+      downs: down[lane]!.map((memory, core) => this.#consumer(memory, 'core', core)),
+    }
+  }
+
+  #coreQueues(): Parameters<typeof buildCore>[1] {
+    const { core } = this.plan
+    const { wiring, placement, epoch } = this.#task
+    const lanes = wiring.data.map((row, lane) => ({
+      data: this.#consumer(row[core]!, 'lane', lane),
+      down: this.#producer(wiring.down[lane]![core]!, 'lane', lane),
+    }))
+    const edges = wiring.control.map((row, edge) => ({
+      control: this.#consumer(row[core]!, 'edge', edge),
+      out: this.#producer(wiring.out[edge]![core]!, 'edge', edge),
+      inFlight: new InFlightWords(wiring.inFlight[edge]!),
+    }))
+    const peers = []
+    for (let other = 0; other < placement.cores; other++) {
+      if (other === core) continue
+      peers.push({
+        core: other,
+        data: this.#consumer(wiring.peerData[other]![core]!, 'core', other),
+        dataOut: this.#producer(wiring.peerData[core]![other]!, 'core', other),
+        control: this.#consumer(wiring.peerControl[other]![core]!, 'core', other),
+        controlOut: this.#producer(wiring.peerControl[core]![other]!, 'core', other),
+      })
+    }
+    return { core, cores: placement.cores, lanes, edges, peers, epoch: `${epoch}${core}` }
+  }
+
+  #edgeQueues(): Parameters<typeof buildEdge>[1] {
+    const { edge } = this.plan
+    const { control, out, inFlight } = this.#task.wiring
+    return {
+      controls: control[edge]!.map((memory, core) => this.#producer(memory, 'core', core)),
+      outs: out[edge]!.map((memory, core) => this.#consumer(memory, 'core', core)),
+      inFlight: new InFlightWords(inFlight[edge]!),
+    }
+  }
+
+  #surroundings(): Parameters<typeof buildEdge>[3] {
+    const { placement, wiring } = this.#task
+    const blocks = placement.threads.map(({ name, pool }, index) => ({
+      thread: name,
+      pool,
+      block: countersOf(wiring.counters[index]!),
+    }))
+    const { body, headers } = loadPage()
+    return {
+      metricsText: () => renderMetrics(blocks),
+      page: { status: 200, contentType: PAGE_TYPE, body, headers },
+      newSessionId: randomSessionId,
+    }
+  }
+}
