@@ -9,7 +9,8 @@
  *  - Bounded: a text is cut at TEXT_LENGTH_MAX; of one event at most LINES_MAX lines are written in WINDOW_MS, the rest is
  *    counted and told as `suppressed` by its next line. A peer cannot fill a disk.
  *
- * For the control plane: a line costs microseconds. An event is a fixed name in kebab-case, what differs is in the fields.
+ * For the control plane: a line costs microseconds. An event is a fixed text; what differs between lines is in
+ * the fields.
  */
 
 import { destination, pino } from 'pino'

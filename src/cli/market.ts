@@ -9,10 +9,12 @@
 
 import type { Config } from '#src/config/config.ts'
 import { SeededRandom } from '#src/domain/random.ts'
-import { connectFeed, type FeedClient } from '#src/feed/feed-client.ts'
+import { connectFeed, type FeedClient, type FeedState } from '#src/feed/feed-client.ts'
 import { Market } from '#src/feed/market.ts'
 import type { Clock } from '#src/time/clock.ts'
 import { sleep } from '#src/time/real-timers.ts'
+import { hostText } from './addresses.ts'
+import { untilStopped } from './signals.ts'
 
 export interface FeedTarget {
   readonly host: string
@@ -27,7 +29,7 @@ const CATCH_UP_MS = 250
 /** Tells the server within this time that the market is there, even if it should have nothing to say. */
 const HEARTBEAT_MS = 5_000
 /** How long the last lines may take to be acknowledged when the market closes. */
-const CLOSE_MS = 2_000
+const CLOSE_TIMEOUT_MS = 2_000
 
 /** What happens to the connection, in words. */
 export type TellState = (text: string) => void
@@ -41,47 +43,92 @@ export async function runMarket(
   tellState: TellState,
 ): Promise<void> {
   const market = new Market(settings.simulateItems, new SeededRandom(settings.simulateSeed), clock)
-  let isSnapshotDue = true
-  const client = connectFeed({
-    ...target,
-    name: 'simulated-market',
-    heartbeatMs: HEARTBEAT_MS,
-    onReconnect: () => {
-      isSnapshotDue = true
-    },
-    onStateChange: state => tellState(`${target.host}:${target.port}: ${state}`),
-    onError: error => tellState(`the server reports line ${error.line}: ${error.code}: ${error.message}`),
-  })
-  const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-  let dueCount = 0
-  let lastMs = clock.nowMs()
-  const dueCountMax = Math.max(1, (settings.simulateRate * CATCH_UP_MS) / 1_000)
+  const publisher = new MarketPublisher(market, settings.simulateRate, target, clock, signal, tellState)
   while (!signal.aborted) {
-    if (isSnapshotDue) {
-      isSnapshotDue = false
-      await publishSnapshots(market, client, stopped, signal)
-      continue
-    }
-    const nowMs = clock.nowMs()
-    dueCount = Math.min(dueCountMax, dueCount + ((nowMs - lastMs) * settings.simulateRate) / 1_000)
-    lastMs = nowMs
-    while (dueCount >= 1 && !isSnapshotDue && !signal.aborted) {
-      await Promise.race([client.ready(), stopped])
-      if (signal.aborted || isSnapshotDue) break
-      const { item, fields, timeMs } = market.step()
-      client.publish(item, fields, { timeMs })
-      dueCount--
-    }
+    await publisher.publishDue()
     await sleep(TICK_MS, signal)
   }
-  await Promise.race([client.close(), sleep(CLOSE_MS)])
+  await publisher.close()
 }
 
-async function publishSnapshots(market: Market, client: FeedClient, stopped: Promise<void>, signal: AbortSignal) {
-  for (let index = 0; index < market.items.length; index++) {
-    await Promise.race([client.ready(), stopped])
-    if (signal.aborted) return
-    const { item, fields, timeMs } = market.snapshot(index)
-    client.publish(item, fields, { snapshot: true, timeMs })
+/** The market's feed: what is due now goes out, snapshots before changes. */
+class MarketPublisher {
+  readonly #market: Market
+  readonly #rate: number
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  readonly #client: FeedClient
+  readonly #dueCountMax: number
+  #isSnapshotDue = true
+  /** Changes that are due, with a fraction. */
+  #dueCount = 0
+  #lastMs: number
+
+  constructor(
+    market: Market,
+    rate: number,
+    target: FeedTarget,
+    clock: Clock,
+    signal: AbortSignal,
+    tellState: TellState,
+  ) {
+    const address = `${hostText(target.host)}:${target.port}`
+    this.#market = market
+    this.#rate = rate
+    this.#clock = clock
+    this.#signal = signal
+    this.#dueCountMax = Math.max(1, (rate * CATCH_UP_MS) / 1_000)
+    this.#lastMs = clock.nowMs()
+    this.#client = connectFeed({
+      ...target,
+      name: 'simulated-market',
+      heartbeatMs: HEARTBEAT_MS,
+      closeTimeoutMs: CLOSE_TIMEOUT_MS,
+      clock,
+      onReconnect: () => {
+        this.#isSnapshotDue = true
+      },
+      onStateChange: (state, detail, lost) => tellState(stateText(address, state, detail, lost)),
+      onError: ({ line, code, message }) => tellState(`${address}: refused line ${line}: ${code}: ${message}`),
+    })
   }
+
+  /** Publishes what the rate gives for the time since the last call, or less when the window has no room. */
+  async publishDue(): Promise<void> {
+    const nowMs = this.#clock.nowMs()
+    this.#dueCount = Math.min(this.#dueCountMax, this.#dueCount + ((nowMs - this.#lastMs) * this.#rate) / 1_000)
+    this.#lastMs = nowMs
+    if (this.#isSnapshotDue) await this.#publishSnapshots()
+    while (this.#dueCount >= 1 && (await this.#hasRoom()) && !this.#isSnapshotDue) {
+      const { item, fields, timeMs } = this.#market.step()
+      this.#client.publish(item, fields, { timeMs })
+      this.#dueCount--
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+
+  /** A reconnection on the way sets the mark again, so that the next call begins anew. */
+  async #publishSnapshots(): Promise<void> {
+    this.#isSnapshotDue = false
+    for (let index = 0; index < this.#market.items.length; index++) {
+      if (!(await this.#hasRoom())) return
+      const { item, fields, timeMs } = this.#market.snapshot(index)
+      this.#client.publish(item, fields, { snapshot: true, timeMs })
+    }
+  }
+
+  /** Waits for room; false when the market was told to stop first. */
+  async #hasRoom(): Promise<boolean> {
+    await untilStopped(this.#client.ready(), this.#signal)
+    return !this.#signal.aborted
+  }
+}
+
+/** A change of a feed's connection, in words. */
+export function stateText(address: string, state: FeedState, detail: string, lost: number): string {
+  const why = detail === '' ? '' : ` (${detail})`
+  return `${address}: ${state}${why}${lost === 0 ? '' : `, ${lost} lines lost`}`
 }

@@ -13,8 +13,9 @@ import { connectFeed, type FeedClient } from '#src/feed/feed-client.ts'
 import { type Clock, realClock } from '#src/time/clock.ts'
 import { sleep } from '#src/time/real-timers.ts'
 import { hostText, reachableHost } from './addresses.ts'
+import { type FeedTarget, stateText } from './market.ts'
 import { type BadLine, checkRecording, type RecordedLine, type RecordingHandler, readRecording } from './recording.ts'
-import { listenForStop } from './signals.ts'
+import { listenForStop, untilStopped } from './signals.ts'
 import { ProgressLine } from './terminal.ts'
 
 /** Refusals of the server that are told one by one; the rest is counted. */
@@ -28,33 +29,58 @@ export async function replay({ operands, options, config }: LoadedCommand<'repla
   await checkRecording(file)
   const stop = listenForStop()
   const progress = new ProgressLine(process.stderr, realClock)
-  const target = { host: reachableHost(config.feedHost), port: config.feedPort }
   const tally = new Tally(progress)
-  const connection = Promise.withResolvers<void>()
-  let isConnected = false
-  const client = connectFeed({
-    ...target,
-    name: 'replay',
-    onError: error => tally.refused(error.line, error.code, error.message),
-    onStateChange: state => {
-      if (state === 'connected') {
-        isConnected = true
-        connection.resolve()
-      } else if (isConnected) {
-        progress.tell(`${hostText(target.host)}:${target.port}: ${state}`)
-      }
-    },
-  })
-  const player = new Player(client, tally, progress, new Pace(options.speed, realClock), stop.signal)
-  for (let round = 1; options.loop === 0 || round <= options.loop; round++) {
-    await player.play(file)
-    if (stop.signal.aborted || tally.recordsCount === 0) break
+  const client = await connect(
+    { host: reachableHost(config.feedHost), port: config.feedPort },
+    progress,
+    tally,
+    stop.signal,
+  )
+  try {
+    const player = new Player(client, tally, progress, new Pace(options.speed, realClock), stop.signal)
+    for (let round = 1; options.loop === 0 || round <= options.loop; round++) {
+      await player.play(file)
+      if (stop.signal.aborted || tally.recordsCount === 0) break
+    }
+    await untilStopped(client.flushed(), stop.signal)
+  } finally {
+    await client.close()
   }
-  await client.flushed()
-  await client.close()
   tally.tellSummary(client)
   if (stop.signal.aborted) return stop.exitCode()
   return tally.isWhole(client) ? 0 : 1
+}
+
+/** The feed, connected. A server that is not there at the start is an error; one that goes away later is waited for. */
+async function connect(
+  target: FeedTarget,
+  progress: ProgressLine,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<FeedClient> {
+  const address = `${hostText(target.host)}:${target.port}`
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let wasConnected = false
+  const client = connectFeed({
+    ...target,
+    name: 'replay',
+    onError: ({ line, code, message }) => tally.refused(line, code, message),
+    onStateChange: (state, detail, lost) => {
+      if (state === 'connected') resolve()
+      else if (!wasConnected)
+        reject(new ProgramError('CONNECT_FAILED', `${address}: ${detail || 'the connection ended'}`))
+      if (wasConnected && state !== 'closing' && state !== 'closed')
+        progress.tell(stateText(address, state, detail, lost))
+      wasConnected ||= state === 'connected'
+    },
+  })
+  try {
+    await untilStopped(promise, signal)
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+  return client
 }
 
 /** What became of the lines. */
@@ -126,7 +152,6 @@ class Player implements RecordingHandler {
   readonly #progress: ProgressLine
   readonly #pace: Pace
   readonly #signal: AbortSignal
-  readonly #stopped: Promise<void>
   readonly #startMs = realClock.nowMs()
   #position = ''
 
@@ -136,7 +161,6 @@ class Player implements RecordingHandler {
     this.#progress = progress
     this.#pace = pace
     this.#signal = signal
-    this.#stopped = new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
   }
 
   async play(file: string): Promise<void> {
@@ -147,9 +171,10 @@ class Player implements RecordingHandler {
   async record(line: RecordedLine): Promise<boolean> {
     const waitMs = this.#pace.waitMs(line.atMs)
     if (waitMs >= WAIT_MS_MIN) await sleep(waitMs, this.#signal)
-    await Promise.race([this.#client.ready(), this.#stopped])
+    while (!this.#signal.aborted && !this.#client.publishLine(line.text)) {
+      await untilStopped(this.#client.ready(), this.#signal)
+    }
     if (this.#signal.aborted) return false
-    this.#client.publishLine(line.text)
     this.#tally.recordsCount++
     this.#progress.show(() => this.#text())
     return true

@@ -35,7 +35,8 @@ export async function serve({ config, warnings }: LoadedCommand<'serve'>): Promi
   else log.info('stopping')
   stopMarket.abort()
   const isClosed = await Promise.race([
-    Promise.all([market, server.close()]).then(() => true),
+    // The market first: it is a feed like any other, and need not be cut off.
+    market.then(() => server.close()).then(() => true),
     sleep(config.closeTimeoutMs + CLOSE_EXTRA_MS).then(() => false),
   ])
   if (!isClosed) log.error('close-timeout', { closeTimeoutMs: config.closeTimeoutMs })

@@ -12,7 +12,7 @@
  * change this, also change src/feed/feed-client.ts, which counts the same.
  */
 
-import type { FeedErrorCode } from '../errors.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
 
 export const FEED_PROTOCOL_VERSION = 1
 

@@ -238,6 +238,9 @@ function streamOf(request: HttpRequest, settings: HttpSettings): StreamMessage |
   const onLost = choiceOf<OnLost>(parameters, 'onLost', ['end', 'snapshot'])
   if (typeof onLost !== 'string') return onLost
   if (mode !== 'raw' && parameters.has('onLost')) return queryInvalid('parameter "onLost" is for mode=raw')
+  if (mode === 'raw' && parameters.has('maxFrequency')) {
+    return queryInvalid('parameter "maxFrequency" is for mode=merge: raw mode gives every update')
+  }
   const stream = streamRequest(encoding, mode, items, fields, maxFrequency, maxDelayMs, onLost)
   return { kind: 'stream', stream }
 }

@@ -8,8 +8,8 @@
  * envelope: chunk lengths, made by the write stage
  */
 
-import { copyBytes } from '../bytes.ts'
-import type { Encoding } from '../domain/stream-request.ts'
+import { copyBytes } from '#src/bytes.ts'
+import type { Encoding } from '#src/domain/stream-request.ts'
 
 const SEQ = Buffer.from(',"seq":')
 const SNAPSHOT = Buffer.from(',"snapshot":true')

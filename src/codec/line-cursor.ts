@@ -20,8 +20,8 @@
  */
 
 import { isUtf8 } from 'node:buffer'
-import { assert } from '../assert.ts'
-import type { FeedErrorCode } from '../errors.ts'
+import { assert } from '#src/assert.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
 import { isDigit, isNumberStart, numberEnd, numberOf } from './json-number.ts'
 import { HASH_PRIME, hashOf } from './name-table.ts'
 

@@ -16,7 +16,7 @@
  * chunk ends with a line's end; a partial line is copied once, into a buffer that grows by doubling and stays.
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 
 const NEWLINE = 0x0a
 /** Short of a typical line, as most feeds cut their writes at line ends. */

@@ -17,9 +17,9 @@
  * Cost: find is one pass for the hash (1.2 ns a byte) and one for the comparison. Growing doubles and hashes nothing anew.
  */
 
-import { assert } from '../assert.ts'
-import { copyBytes, equalBytes } from '../bytes.ts'
-import { NO_ROOM, ValueStore } from '../domain/value-store.ts'
+import { assert } from '#src/assert.ts'
+import { copyBytes, equalBytes } from '#src/bytes.ts'
+import { NO_ROOM, ValueStore } from '#src/domain/value-store.ts'
 
 /** Where a hash starts unless the table is told otherwise (FNV-1a). */
 export const HASH_START = 0x811c9dc5 | 0

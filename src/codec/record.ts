@@ -5,7 +5,7 @@
  * Words are 32-bit and lie at `offset + 4 * n`; doubles at `offset + 8 * n`. `offset` is the payload's start.
  */
 
-import type { RecordMemory } from '../ring/queue.ts'
+import type { RecordMemory } from '#src/ring/queue.ts'
 
 // ── Lane → core, data: everything whose order against the updates matters ────────────────────────────────────────────
 

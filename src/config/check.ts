@@ -56,6 +56,12 @@ interface Relation {
 const RECORD_EXTRA_BYTES = 256
 /** What stands around one field's name and value in an encoded update: quotes, colon, comma, null. */
 const FIELD_EXTRA_BYTES = 8
+/** Room is claimed for a text before its letters are encoded: three bytes each (stages, textBytesMax). */
+const TEXT_UNIT_BYTES = 3
+/** A list `A,A` in a request is `"A","A"` in JSON: 2.5 letters a byte at worst, three bytes a letter. */
+const REQUEST_TEXT_PART = 8
+/** An answer that lists items or sessions is cut at 128 Ki letters and one row more. */
+const ANSWER_RECORD_BYTES = 524_288
 /** A ring takes no record that is longer than this part of it, so that one that meets the wrap always fits. */
 const RING_RECORD_PARTS = 4
 /** Descriptors that are neither a client's nor a feed's: standard streams, listeners, pools, files. */
@@ -96,29 +102,35 @@ const RELATIONS: readonly Relation[] = [
     reason: 'with placement single every stage runs in one thread, and more threads would never start',
   },
   {
-    settings: ['feedLineBytesMax', 'feedRingBytes'],
-    problem: config =>
-      ringProblem('a line', config.feedLineBytesMax * 2 + RECORD_EXTRA_BYTES, 'feedRingBytes', config.feedRingBytes),
+    settings: ['feedRingBytes', 'feedLineBytesMax', 'requestBodyBytesMax'],
+    problem: config => {
+      const length =
+        TEXT_UNIT_BYTES * Math.max(config.feedLineBytesMax, config.requestBodyBytesMax) + RECORD_EXTRA_BYTES
+      return ringProblem('an update', length, 'feedRingBytes', config.feedRingBytes)
+    },
     reason:
-      'a line travels to its core thread as one record, which may be twice as long: short fields get ids and lengths',
+      'a line, or an update published over HTTP, travels to its core thread as one record, its texts in three bytes a letter',
   },
   {
-    settings: ['requestBodyBytesMax', 'requestHeadBytesMax', 'controlRingBytes'],
+    settings: ['controlRingBytes', 'requestHeadBytesMax'],
     problem: config =>
       ringProblem(
         'a request',
-        (config.requestBodyBytesMax + config.requestHeadBytesMax) * 2 + RECORD_EXTRA_BYTES,
+        REQUEST_TEXT_PART * config.requestHeadBytesMax + RECORD_EXTRA_BYTES,
         'controlRingBytes',
         config.controlRingBytes,
       ),
-    reason: 'a request, or the update published by it, travels to its core thread as one record',
+    reason:
+      'a request travels to its core thread as one record of JSON, eight times as long at worst: many names of one letter',
   },
   {
     settings: ['edgeRingBytes', 'fieldsMax', 'valueBytesMax', 'fieldNameBytesMax'],
-    problem: config =>
-      ringProblem('the snapshot of an item', itemBytesMax(config), 'edgeRingBytes', config.edgeRingBytes),
+    problem: config => {
+      const length = Math.max(TEXT_UNIT_BYTES * itemBytesMax(config), ANSWER_RECORD_BYTES)
+      return ringProblem('the answer with a whole item', length, 'edgeRingBytes', config.edgeRingBytes)
+    },
     reason:
-      'a snapshot travels to its edge thread as one record, whole: fieldsMax values of valueBytesMax with their names',
+      'an item travels to its edge thread as one record: fieldsMax values of valueBytesMax, in three bytes a letter',
   },
   {
     settings: ['peerRingBytes', 'fieldsMax', 'valueBytesMax', 'coreThreads'],
@@ -222,10 +234,12 @@ export function openFilesWanted(config: Config): number {
 export function memoryBytesWanted(config: Config): number {
   const { coreThreads: cores, edgeThreads: edges } = config
   const values = cores * config.valueStoreBytes
-  const feeders = config.feedThreads === 0 ? edges : config.feedThreads
-  const peers = cores * (cores - 1) * config.peerRingBytes
-  const pairs = cores * edges * (config.edgeRingBytes + config.controlRingBytes)
-  return values + pairs + peers + cores * feeders * config.feedRingBytes
+  // An edge thread publishes too, what comes over HTTP: it has a lane as a feed thread has. See workers/wiring.ts.
+  const lanes = config.placement === 'single' ? 1 : config.feedThreads + edges
+  const laneRings = cores * lanes * (config.feedRingBytes + config.controlRingBytes)
+  const edgeRings = cores * edges * (config.edgeRingBytes + config.controlRingBytes)
+  const peerRings = cores * (cores - 1) * (config.peerRingBytes + config.controlRingBytes)
+  return values + laneRings + edgeRings + peerRings
 }
 
 /** What this machine may not bear, one line each. */

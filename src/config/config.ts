@@ -344,7 +344,7 @@ const flushes = {
 const rings = {
   feedRingBytes: ringBytes(
     4 * MIB,
-    'From each thread that reads feeds to each core thread. When it is full the feed is not read further.',
+    'From each feed and edge thread to each core thread: updates. When it is full the feed is not read further.',
   ),
   edgeRingBytes: ringBytes(
     32 * MIB,
@@ -352,7 +352,7 @@ const rings = {
   ),
   controlRingBytes: ringBytes(
     MIB,
-    'From each edge thread to each core thread: requests, and updates published over HTTP.',
+    'Between each feed or edge thread and each core thread, and each two core threads: requests and notices.',
   ),
   peerRingBytes: ringBytes(
     16 * MIB,

@@ -5,7 +5,7 @@
  * Invariant: a bucket is on the wheel exactly when a session gathers in it; one without members is forgotten.
  */
 
-import type { Timed, TimingWheel } from '../time/timing-wheel.ts'
+import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Session } from './session.ts'
 
 /** Measured: 4 to 20 phases cost 3 to 12 % CPU and take a third off the p99 (design, "Bursts"). */

@@ -11,7 +11,7 @@
  *    one without bytes takes one, so that it has a place of its own.
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 
 export const ENTRY_UPDATE = 0
 export const ENTRY_SNAPSHOT = 1

@@ -12,8 +12,8 @@
  *  - A field's value lies in the store's block blockOffsets[i] of class blockClasses[i]; length NULL_VALUE says null.
  */
 
-import { copyBytes, equalBytes } from '../bytes.ts'
-import type { Timed } from '../time/timing-wheel.ts'
+import { copyBytes, equalBytes } from '#src/bytes.ts'
+import type { Timed } from '#src/time/timing-wheel.ts'
 import type { ItemLog } from './item-log.ts'
 import { NO_ROOM, ValueStore } from './value-store.ts'
 import type { View } from './view.ts'

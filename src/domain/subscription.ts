@@ -7,7 +7,7 @@
  * Raw mode is the same with a cursor on the item's log; dirty means that the cursor is behind the log's end.
  */
 
-import type { Timed } from '../time/timing-wheel.ts'
+import type { Timed } from '#src/time/timing-wheel.ts'
 import type { Session } from './session.ts'
 import type { View } from './view.ts'
 

@@ -7,7 +7,7 @@
  * Invariants: a block is in use or in its class's free list, never both; `usedBytes` is the sum of the blocks in use.
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 
 /** Returned by allocate when `bytesMax` is reached. */
 export const NO_ROOM = -1

@@ -3,7 +3,7 @@
  *
  *   const feed = connectFeed({ port: 9090, name: 'desk-7' })
  *   await feed.ready()
- *   feed.publish('quote.EURUSD', { bid: '1.08741', ask: '1.08743' }, { timeMs: Date.now() })
+ *   feed.publish('quote.EURUSD', { bid: '1.08741', ask: '1.08743' }, { timeMs: 1_626_992_742_115 })
  *   await feed.close()
  *
  * Invariants (test/rules.md, F):
@@ -21,6 +21,7 @@
 import { randomInt } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { assert } from '#src/assert.ts'
+import { FEED_PROTOCOL_VERSION } from '#src/codec/feed-reply.ts'
 import { LineSplitter } from '#src/codec/lines.ts'
 import type { RandomSource } from '#src/domain/random.ts'
 import { ProgramError } from '#src/errors.ts'
@@ -89,7 +90,6 @@ const DEFAULTS = {
   socketFactory: (port: number, host: string): Socket => connect({ port, host, noDelay: true }),
 }
 
-const PROTOCOL_VERSION = 1
 /** No room while the socket holds so much. More than Node's own mark, so that it tells when it has drained. */
 const SOCKET_BYTES_MAX = 262_144
 /** Lines of one turn beyond this are written at once. */
@@ -149,10 +149,13 @@ export class FeedClient {
   #resolveClosed: () => void = () => {}
 
   constructor(options: FeedOptions) {
-    this.#options = { ...DEFAULTS, ...options }
+    this.#options = { ...DEFAULTS, ...withoutUndefined(options) }
     const { heartbeatMs, reconnect } = this.#options
     const isHeartbeat = Number.isInteger(heartbeatMs) && heartbeatMs >= HEARTBEAT_MS_MIN
-    assert(heartbeatMs === 0 || (isHeartbeat && heartbeatMs <= HEARTBEAT_MS_MAX), 'heartbeatMs is 0 or 100 to 3,600,000')
+    assert(
+      heartbeatMs === 0 || (isHeartbeat && heartbeatMs <= HEARTBEAT_MS_MAX),
+      'heartbeatMs is 0 or 100 to 3,600,000',
+    )
     assert(reconnect.minMs >= 0 && reconnect.maxMs >= reconnect.minMs, 'reconnect.maxMs is at least reconnect.minMs')
     this.#connect()
   }
@@ -372,7 +375,10 @@ export class FeedClient {
   #onAlarm(): void {
     const nowMs = this.#options.clock.nowMs()
     // Timers may fire a little early.
-    if (nowMs < this.#dueMs) return this.#alarm.setAt(this.#dueMs, nowMs)
+    if (nowMs < this.#dueMs) {
+      this.#alarm.setAt(this.#dueMs, nowMs)
+      return
+    }
     switch (this.#state) {
       case 'waiting':
         this.#setState('connecting', '', 0)
@@ -417,14 +423,17 @@ export class FeedClient {
     const replies = this.#replies
     replies.push(chunk)
     while (this.#socket === socket && !socket.destroyed && replies.next()) {
-      if (replies.isTooLong) return this.#fail('PROTOCOL_ERROR')
-      this.#onReply(replies.bytes.toString('utf8', replies.start, replies.end))
+      if (replies.isTooLong) this.#fail('PROTOCOL_ERROR')
+      else this.#onReply(replies.bytes.toString('utf8', replies.start, replies.end))
     }
   }
 
   #onReply(text: string): void {
     const reply = parseReply(text)
-    if (reply === null) return this.#fail('PROTOCOL_ERROR')
+    if (reply === null) {
+      this.#fail('PROTOCOL_ERROR')
+      return
+    }
     const { ack, wanted, unwanted, error, closing } = reply
     if (reply.millrace !== undefined) this.#onWelcome(reply.millrace, reply.window)
     else if (ack !== undefined) this.#onAck(ack)
@@ -437,7 +446,10 @@ export class FeedClient {
 
   #onWelcome(version: unknown, windowLines: unknown): void {
     const isWindow = typeof windowLines === 'number' && Number.isInteger(windowLines) && windowLines > 0
-    if (version !== PROTOCOL_VERSION || !isWindow || this.#state !== 'connecting') return this.#fail('PROTOCOL_ERROR')
+    if (version !== FEED_PROTOCOL_VERSION || !isWindow || this.#state !== 'connecting') {
+      this.#fail('PROTOCOL_ERROR')
+      return
+    }
     const { name, onDemand, heartbeatMs, clock } = this.#options
     this.#window.open(windowLines)
     this.#appendStray(JSON.stringify({ feed: name, onDemand, heartbeat: heartbeatMs }))
@@ -445,12 +457,15 @@ export class FeedClient {
     const isAgain = this.#hasConnected
     this.#hasConnected = true
     this.#setState('connected', '', 0)
-    if (isAgain && this.#state === 'connected') this.#options.onReconnect?.()
+    if (isAgain && this.#closed === null) this.#options.onReconnect?.()
     this.#wakeRoomWaiters()
   }
 
   #onAck(lineCount: unknown): void {
-    if (typeof lineCount !== 'number' || !this.#window.acknowledge(lineCount)) return this.#fail('PROTOCOL_ERROR')
+    if (typeof lineCount !== 'number' || !this.#window.acknowledge(lineCount)) {
+      this.#fail('PROTOCOL_ERROR')
+      return
+    }
     this.#attempts = 0
     this.#wakeRoomWaiters()
     this.#wakeFlushWaiters()
@@ -483,6 +498,11 @@ export class FeedClient {
     this.#roomWaiters = []
     for (const waiter of waiters) waiter.reject(closedError())
   }
+}
+
+/** What is given as undefined is not given: programs without types may do so. */
+function withoutUndefined(options: FeedOptions): FeedOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 function closedError(): ProgramError {

@@ -158,6 +158,8 @@ interface Instrument {
 }
 
 export class Market {
+  /** The names of the instruments, by index. */
+  readonly items: readonly string[]
   readonly #random: RandomSource
   readonly #clock: Clock
   readonly #instruments: Instrument[] = []
@@ -175,10 +177,7 @@ export class Market {
       weightSum += weight
       this.#weightSums.push(weightSum)
     }
-  }
-
-  get items(): string[] {
-    return this.#instruments.map(instrument => instrument.item)
+    this.items = this.#instruments.map(instrument => instrument.item)
   }
 
   /** All fields of the instrument at `index` of items. */

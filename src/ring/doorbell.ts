@@ -23,7 +23,7 @@
  * ended by itself: it then wakes for nothing, which must do no harm.
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 import { LINE_BYTES } from './layout.ts'
 
 const AWAKE = 0

@@ -34,7 +34,7 @@
  * quarter, with which a queue that holds one such record still takes another.
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 import type { RecordMemory } from './queue.ts'
 
 export const LINE_BYTES = 128

@@ -18,7 +18,7 @@
  * A slot or cell outside the block throws (the atomics check) or is the caller's broken invariant (counters).
  */
 
-import { assert } from '../assert.ts'
+import { assert } from '#src/assert.ts'
 import { LINE_BYTES } from './layout.ts'
 
 const WAITING = 1 << 30
@@ -42,14 +42,14 @@ export class InFlightWords {
 
   /** Core: `bytes` more are on their way. */
   add(slot: number, bytes: number): void {
-    assert(bytes >= 0, 'bytes in flight are added')
+    assertBytes(bytes)
     const before = Atomics.add(this.#words, slot, bytes) & IN_FLIGHT_BYTES_MAX
     assert(before + bytes <= IN_FLIGHT_BYTES_MAX, 'bytes in flight stay below IN_FLIGHT_BYTES_MAX')
   }
 
   /** Edge: `bytes` have arrived or were discarded. Returns how many are left. */
   subtract(slot: number, bytes: number): number {
-    assert(bytes >= 0, 'bytes in flight are subtracted')
+    assertBytes(bytes)
     const left = (Atomics.sub(this.#words, slot, bytes) & IN_FLIGHT_BYTES_MAX) - bytes
     assert(left >= 0, 'no more bytes arrive than were sent')
     return left
@@ -69,6 +69,11 @@ export class InFlightWords {
     if ((Atomics.load(this.#words, slot) & WAITING) === 0) return false
     return (Atomics.and(this.#words, slot, ~WAITING) & WAITING) !== 0
   }
+}
+
+function assertBytes(bytes: number): void {
+  assert((bytes | 0) === bytes, 'bytes in flight are a whole number')
+  assert(bytes >= 0, 'bytes in flight are not negative')
 }
 
 /** A block of `count` counters, all 0. Behind it lies an unused line, so that two blocks never share one. */

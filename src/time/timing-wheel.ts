@@ -23,7 +23,7 @@
  * Units: milliseconds of a Clock; ticks are its time divided by 4, kept as whole doubles.
  */
 
-import { assert, unreachable } from '../assert.ts'
+import { assert, unreachable } from '#src/assert.ts'
 
 export const TICK_MS = 4
 const SLOT_BITS = 8
@@ -136,8 +136,8 @@ export class TimingWheel {
   }
 
   /**
-   * No entry fires before this time: Infinity when there is none, exact for what is due within a second or so, else
-   * the time at which a look at the wheel (advance, then this again) tells more.
+   * No entry fires before this time; Infinity when there is none. Either an entry is due at it, or a slot of an upper
+   * level is to be spread: a thread that sleeps until then, advances and asks again wakes at most three times an entry.
    */
   nextDueMs(): number {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#nextStop() * TICK_MS
@@ -145,9 +145,8 @@ export class TimingWheel {
 
   /** Sets the cursor to a tick ahead and spreads the slots of the upper levels whose time begins with it. */
   #moveTo(tick: number): void {
-    const isMoved = tick !== this.#cursor
     this.#cursor = tick
-    if (!isMoved || tick % LEVEL_1_TICKS !== 0) return
+    if (tick % LEVEL_1_TICKS !== 0) return
     if (tick % LEVEL_2_TICKS === 0) this.#spread(this.#slots[2 * SLOTS + ((tick / LEVEL_2_TICKS) & SLOT_MASK)]!)
     this.#spread(this.#slots[SLOTS + ((tick / LEVEL_1_TICKS) & SLOT_MASK)]!)
   }

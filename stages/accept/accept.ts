@@ -8,8 +8,8 @@
  * to an earlier one can be told apart. The slot that has been free longest is used next.
  */
 
-import type { StreamSocket } from '../socket.ts'
-import type { Stage } from '../stage.ts'
+import type { StreamSocket } from '#stages/socket.ts'
+import type { Stage } from '#stages/stage.ts'
 
 export interface AcceptDeps {
   readonly slotsMax: number

@@ -5,7 +5,7 @@
 
 import { createServer, type Server } from 'node:net'
 import { ProgramError } from '#src/errors.ts'
-import type { StreamSocket } from '../socket.ts'
+import type { StreamSocket } from '#stages/socket.ts'
 import { LISTEN_BACKLOG } from './accept.ts'
 
 export interface ListenOptions {

@@ -2,7 +2,7 @@
 
 import { LineSplitter } from '#src/codec/lines.ts'
 import type { Timed } from '#src/time/timing-wheel.ts'
-import type { StreamSocket } from '../socket.ts'
+import type { StreamSocket } from '#stages/socket.ts'
 
 export class FeedConnection implements Timed {
   readonly socket: StreamSocket

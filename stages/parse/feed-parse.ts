@@ -18,9 +18,9 @@ import type { Log } from '#src/log.ts'
 import { M, PARSE, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
-import { type Lane, OFFERED } from '../lane.ts'
-import type { StreamSocket } from '../socket.ts'
-import type { Stage } from '../stage.ts'
+import { type Lane, OFFERED } from '#stages/lane.ts'
+import type { StreamSocket } from '#stages/socket.ts'
+import type { Stage } from '#stages/stage.ts'
 import { FeedConnection } from './feed-connection.ts'
 
 /** A declared heartbeat may be late by half of itself. */

@@ -13,9 +13,9 @@ import type { Config } from '#src/config/config.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { ClientConnection, CLOSED, CLOSING, READING } from '../client-connection.ts'
-import type { StreamSocket } from '../socket.ts'
-import type { Stage } from '../stage.ts'
+import { ClientConnection, CLOSED, CLOSING, READING } from '#stages/client-connection.ts'
+import type { StreamSocket } from '#stages/socket.ts'
+import type { Stage } from '#stages/stage.ts'
 
 export interface RequestParseDeps {
   readonly config: Config

@@ -8,8 +8,8 @@
 import { readText, UNBIND, UNWANTED, UPDATE_REFUSED, WANTED } from '#src/codec/record.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
-import { type Lane, OFFERED } from '../lane.ts'
-import type { Stage } from '../stage.ts'
+import { type Lane, OFFERED } from '#stages/lane.ts'
+import type { Stage } from '#stages/stage.ts'
 
 export interface FeedRouteDeps {
   readonly lane: Lane

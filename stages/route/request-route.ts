@@ -29,9 +29,9 @@ import type { StreamRequest } from '#src/domain/stream-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import type { RecordProducer } from '#src/ring/queue.ts'
 import type { Clock } from '#src/time/clock.ts'
-import { ASKING, type ClientConnection, CLOSED, CLOSING, OPENING, STREAMING } from '../client-connection.ts'
-import { HTTP_SLOT, type Lane, OFFERED } from '../lane.ts'
-import type { Stage } from '../stage.ts'
+import { ASKING, type ClientConnection, CLOSED, CLOSING, OPENING, STREAMING } from '#stages/client-connection.ts'
+import { HTTP_SLOT, type Lane, OFFERED } from '#stages/lane.ts'
+import type { Stage } from '#stages/stage.ts'
 
 const BUSY_RETRY_S = 1
 /** Where HTTP/1.1 began to have chunks. */

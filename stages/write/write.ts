@@ -36,8 +36,8 @@ import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { type ClientConnection, CLOSED, CLOSING, STREAMING } from '../client-connection.ts'
-import type { Stage } from '../stage.ts'
+import { type ClientConnection, CLOSED, CLOSING, STREAMING } from '#stages/client-connection.ts'
+import type { Stage } from '#stages/stage.ts'
 
 /** Room for a chunk's length in hexadecimal and its line end. */
 const CHUNK_HEAD = 10
