@@ -72,5 +72,7 @@ if (import.meta.main) {
   })
   const result = await measureIdle(Number(values.connections), Number(values.seconds), positionals)
   const kib = (result.bytesPerConnection / 1_024).toFixed(2)
-  console.log(`${result.connections} idle SSE connections: ${kib} KiB resident each, ${(result.cpuShare * 100).toFixed(2)} % of a core`)
+  console.log(
+    `${result.connections} idle SSE connections: ${kib} KiB resident each, ${(result.cpuShare * 100).toFixed(2)} % of a core`,
+  )
 }

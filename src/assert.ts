@@ -3,7 +3,7 @@
  * (see errors.ts). A failed assertion ends the thread; the supervisor reports it.
  */
 
-import { AssertionError } from './errors.ts'
+import { AssertionError } from '#src/errors.ts'
 
 /** Throws when `condition` is false. `message` says which invariant is broken, in a sentence without its values. */
 export function assert(condition: boolean, message: string): asserts condition {

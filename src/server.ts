@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Config } from '#src/config/config.ts'
 import type { ProgramError } from '#src/errors.ts'
+import { createLifecycle, type Lifecycle } from '#src/events.ts'
 import type { Log } from '#src/log.ts'
 import { countersOf } from '#src/ring/shared-words.ts'
 import { realClock } from '#src/time/clock.ts'
@@ -25,6 +26,8 @@ import { follow, type ThreadOrder } from '#workers/worker.ts'
 export interface Server {
   readonly httpPort: number
   readonly feedPort: number
+  /** What becomes of the server from now on. */
+  readonly events: Lifecycle
   close(): Promise<void>
   /** Resolves with the reason when a thread died. */
   readonly failed: Promise<ProgramError>
@@ -33,7 +36,9 @@ export interface Server {
 /** What was read before the end is merged and flushed in this time; the rest of closeTimeoutMs is for slow clients. */
 const SETTLE_MS = 150
 
-export async function startServer(config: Config, log: Log): Promise<Server> {
+/** Starts a server; whoever wants to hear of its start too hands in the emitter, with listeners. */
+export async function startServer(config: Config, log: Log, events: Lifecycle = createLifecycle()): Promise<Server> {
+  tellLog(events, log)
   // With reusePort a port in use would go unnoticed: main looks first, and fixes the numbers.
   const httpPort = await freePort(config.httpHost, config.httpPort)
   const feedPort = await freePort(config.feedHost, config.feedPort)
@@ -49,11 +54,13 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     crews.map((crew, thread) => ({ crew, counters: countersOf(wiring.counters[thread]!) })),
     realClock,
   )
+  events.emit('started', { placement: config.placement, threads: crews.map(crew => crew.name) })
   const close = async (): Promise<void> => {
     supervisor.stop()
+    events.emit('draining')
     await closeDown(crews, config)
     for (const pool of pools) await pool.destroy()
-    log.info('stopped')
+    events.emit('stopped')
   }
   try {
     await Promise.race([
@@ -65,8 +72,18 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     for (const pool of pools) await pool.destroy()
     throw error
   }
-  log.info('listening', { httpPort, feedPort, placement: config.placement, threads: crews.map(crew => crew.name) })
-  return { httpPort, feedPort, close, failed: supervisor.failed }
+  events.emit('listening', { httpPort, feedPort })
+  void supervisor.failed.then(reason => events.emit('failed', reason))
+  return { httpPort, feedPort, events, close, failed: supervisor.failed }
+}
+
+/** The log's lines about the server's life. */
+function tellLog(events: Lifecycle, log: Log): void {
+  events.on('started', server => log.info('started', server))
+  events.on('listening', ports => log.info('listening', ports))
+  events.on('draining', () => log.info('draining'))
+  events.on('stopped', () => log.info('stopped'))
+  events.on('failed', ({ code, message }) => log.error('failed', { code, reason: message }))
 }
 
 function startSingle(task: ThreadTask): { crews: Crew[]; pools: Pool[] } {

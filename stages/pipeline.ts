@@ -323,7 +323,12 @@ function refuseClient(socket: StreamSocket, isClosing: boolean): void {
           UNREAD_FRAME,
         )
       : errorAnswer(
-          { status: 503, code: 'CONNECTIONS_TOO_MANY', message: 'as many connections are open as may be', retryAfterS: 1 },
+          {
+            status: 503,
+            code: 'CONNECTIONS_TOO_MANY',
+            message: 'as many connections are open as may be',
+            retryAfterS: 1,
+          },
           UNREAD_FRAME,
         ),
   )
@@ -334,4 +339,3 @@ function refuseClient(socket: StreamSocket, isClosing: boolean): void {
 export function randomSessionId(): string {
   return randomBytes(16).toString('base64url')
 }
-

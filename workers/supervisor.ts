@@ -63,7 +63,9 @@ export class Supervisor {
     for (const { crew, counters } of this.#threads) {
       const aliveMs = counters[M.aliveSeconds]! * 1_000
       if (!wasStopped && aliveMs > 0 && nowMs - aliveMs > HANG_MS) {
-        this.#fail(new ProgramError('THREAD_DIED', `thread ${crew.name} hangs: its loop has not turned for ${HANG_MS} ms`))
+        this.#fail(
+          new ProgramError('THREAD_DIED', `thread ${crew.name} hangs: its loop has not turned for ${HANG_MS} ms`),
+        )
         return
       }
     }

@@ -24,8 +24,8 @@ import {
   type CoreRole,
   type EdgeRole,
   type LaneRole,
-  randomSessionId,
   type Role,
+  randomSessionId,
 } from '#stages/pipeline.ts'
 import { Loop } from './loop.ts'
 import type { Placement, ThreadPlan } from './placement.ts'
@@ -157,7 +157,8 @@ export class Thread {
       for (const stage of role.stages) {
         const row = stage.queueUnit === 'bytes' ? M.stageQueueBytes : M.stageQueueRecords
         metrics.set(row + STAGES.indexOf(stage.name), stage.queueDepth())
-        if (stage.queueUnit === 'bytes') metrics.set(M.stageQueueCapacity + STAGES.indexOf(stage.name), stage.queueCapacity())
+        if (stage.queueUnit === 'bytes')
+          metrics.set(M.stageQueueCapacity + STAGES.indexOf(stage.name), stage.queueCapacity())
       }
     }
     const now = performance.eventLoopUtilization()

@@ -34,6 +34,7 @@ export function run(isSmall: boolean): MicroResult[] {
   const benches = [
     new Bench('plain ASCII', lineText),
     new Bench('numbers as values', index => lineText(index).replace(/"(\d+\.?\d*)"/g, '$1')),
+    new Bench('as recorded', index => lineText(index).replace(/^\{(.*?),"time":\d+/, '{"at":123.4,$1')),
     new Bench('beyond ASCII', index => lineText(index).replace('EUR', '€')),
     new Bench('with an escape', index => lineText(index).replace('EUR', '\\u0041')),
   ]

@@ -9,6 +9,7 @@
 
 import type { Config } from '#src/config/config.ts'
 import type { LoadedCommand } from '#src/config/load.ts'
+import { createLifecycle, type Listening } from '#src/events.ts'
 import { createLog } from '#src/log.ts'
 import { type Server, startServer } from '#src/server.ts'
 import { realClock } from '#src/time/clock.ts'
@@ -26,13 +27,13 @@ export async function serve({ config, warnings }: LoadedCommand<'serve'>): Promi
   const stop = listenForStop()
   const log = createLog(config.logLevel, 'main')
   for (const warning of warnings) log.warn('machine-too-small', { warning })
-  const server = await startServer(config, log)
-  process.stdout.write(`${addressesText(config, server)}\n`)
+  const events = createLifecycle()
+  events.on('listening', ports => process.stdout.write(`${addressesText(config, ports)}\n`))
+  events.on('failed', reason => tell(process.stderr, `${reason.code}: ${reason.message}`))
+  const server = await startServer(config, log, events)
   const stopMarket = new AbortController()
   const market = config.simulate ? simulateBeside(config, server, stopMarket.signal) : Promise.resolve()
   const failure = await Promise.race([stop.asked.then(() => null), server.failed])
-  if (failure !== null) tell(process.stderr, `${failure.code}: ${failure.message}`)
-  else log.info('stopping')
   stopMarket.abort()
   const isClosed = await Promise.race([
     // The market first: it is a feed like any other, and need not be cut off.
@@ -44,9 +45,9 @@ export async function serve({ config, warnings }: LoadedCommand<'serve'>): Promi
 }
 
 /** The line that tells people and scripts where the server is. */
-export function addressesText(config: Config, server: Pick<Server, 'httpPort' | 'feedPort'>): string {
-  const http = `http://${hostText(reachableHost(config.httpHost))}:${server.httpPort}/`
-  return `millrace: open ${http} - feeds on ${hostText(config.feedHost)}:${server.feedPort}`
+export function addressesText(config: Config, { httpPort, feedPort }: Listening): string {
+  const http = `http://${hostText(reachableHost(config.httpHost))}:${httpPort}/`
+  return `millrace: open ${http} - feeds on ${hostText(config.feedHost)}:${feedPort}`
 }
 
 async function simulateBeside(config: Config, server: Server, signal: AbortSignal): Promise<void> {

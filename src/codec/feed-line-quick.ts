@@ -4,8 +4,8 @@
  *
  *   {"item":"A","fields":{"bid":"1.1","ask":1.2,"size":null}}
  *
- * "item" first, no white space but one carriage return behind the line, ASCII, no backslash, names that the tables know.
- * "snapshot", "time", "at" and "mode" may stand anywhere behind the item.
+ * "item" first, or "at" and then "item" as in recordings; no white space but one carriage return behind the line, ASCII, no
+ * backslash, names that the tables know. "snapshot", "time", "at" and "mode" may stand anywhere behind the item.
  *
  * A feed mostly sends the same fields in the same order: the name is first compared with that of the field which followed
  * the last time, and hashed only if it is another.
@@ -53,6 +53,8 @@ const LETTER_T = 0x74
 const BRACE_CLOSE = 0x7d
 
 const HEAD = Buffer.from('{"item":"')
+const HEAD_AT = Buffer.from('{"at":')
+const ITEM = Buffer.from(',"item":"')
 const FIELDS = Buffer.from('"fields":{')
 const TIME = Buffer.from('"time":')
 const AT = Buffer.from('"at":')
@@ -98,8 +100,9 @@ export class QuickScanner {
   /** True when the line was taken, and `into` is set; false leaves it undefined. */
   scan(bytes: Buffer, start: number, lineEnd: number, into: UpdateFields): boolean {
     const end = lineEnd > start && bytes[lineEnd - 1] === CARRIAGE_RETURN ? lineEnd - 1 : lineEnd
-    if (!isAt(HEAD, bytes, start, end)) return false
-    const nameStart = start + HEAD.length
+    const isPlainHead = isAt(HEAD, bytes, start, end)
+    const nameStart = isPlainHead ? start + HEAD.length : behindAt(bytes, start, end)
+    if (nameStart < 0) return false
     let hash = this.#items.hashStart
     let at = nameStart
     for (; at < end; at++) {
@@ -114,13 +117,13 @@ export class QuickScanner {
     into.timeMs = Number.NaN
     into.fieldCount = 0
     into.valueBytes = bytes
-    return this.#members(bytes, at + 1, end, into)
+    return this.#members(bytes, at + 1, end, isPlainHead ? 0 : HAS_AT, into)
   }
 
   /** From the comma behind the item to the end. */
-  #members(bytes: Buffer, start: number, end: number, into: UpdateFields): boolean {
+  #members(bytes: Buffer, start: number, end: number, givenBefore: number, into: UpdateFields): boolean {
     let at = start
-    let given = 0
+    let given = givenBefore
     while (at + 2 < end && bytes[at] === COMMA) {
       const keyStart = at + 1
       const letter = bytes[at + 2]!
@@ -215,6 +218,13 @@ export class QuickScanner {
     }
     return ++this.#stamp
   }
+}
+
+/** Where the item's name begins in a line that begins with "at"; else a negative number. */
+function behindAt(bytes: Buffer, start: number, end: number): number {
+  if (!isAt(HEAD_AT, bytes, start, end)) return GIVEN_UP
+  const at = numberEnd(bytes, start + HEAD_AT.length, end)
+  return at >= 0 && isAt(ITEM, bytes, at, end) ? at + ITEM.length : GIVEN_UP
 }
 
 function timeEnd(bytes: Buffer, start: number, end: number, into: UpdateFields): number {

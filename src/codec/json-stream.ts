@@ -87,7 +87,9 @@ class JsonStream implements StreamCodec {
     if (isSnapshot) next = copyBytes(SNAPSHOT, 0, out, next, SNAPSHOT.length)
     if (!Number.isNaN(timeMs)) {
       next = copyBytes(TIME, 0, out, next, TIME.length)
-      next = Number.isInteger(timeMs) ? writeInteger(out, next, timeMs) : next + out.write(String(timeMs), next, 'latin1')
+      next = Number.isInteger(timeMs)
+        ? writeInteger(out, next, timeMs)
+        : next + out.write(String(timeMs), next, 'latin1')
     }
     return copyBytes(FIELDS, 0, out, next, FIELDS.length)
   }

@@ -62,6 +62,7 @@ export class DelayBuckets {
     bucket.members--
     const at = bucket.gathering.indexOf(session)
     if (at >= 0) bucket.gathering.splice(at, 1)
+    if (bucket.gathering.length === 0) this.#wheel.cancel(bucket)
     const buckets = this.#byInterval.get(bucket.intervalMs)!
     if (buckets.every(each => each.members === 0)) {
       this.#byInterval.delete(bucket.intervalMs)
@@ -71,7 +72,12 @@ export class DelayBuckets {
 
   /** Every bucket's turn comes at once. */
   turnAll(): void {
-    for (const buckets of this.#byInterval.values()) for (const bucket of buckets) this.#onTurn(bucket)
+    for (const buckets of this.#byInterval.values()) {
+      for (const bucket of buckets) {
+        this.#wheel.cancel(bucket)
+        this.#onTurn(bucket)
+      }
+    }
   }
 
   gather(bucket: DelayBucket, session: Session, nowMs: number): void {

@@ -37,7 +37,13 @@ export class ItemTable {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
     if (this.#byName.size >= (isForSubscriber ? this.#itemsMax >> 1 : this.#itemsMax)) return null
-    const item = new Item(this.#freeIds.pop() ?? this.#idsMade++, name, homeOf(name, this.#cores), nowMs, this.#onUnwanted)
+    const item = new Item(
+      this.#freeIds.pop() ?? this.#idsMade++,
+      name,
+      homeOf(name, this.#cores),
+      nowMs,
+      this.#onUnwanted,
+    )
     this.#byName.set(name, item)
     return item
   }

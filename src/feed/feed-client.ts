@@ -116,6 +116,15 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+/** How long to wait after so many tries in vain: drawn, so that the feeds of a lost server do not all come back at once. */
+export function reconnectWaitMs(
+  attempts: number,
+  { minMs, maxMs }: { readonly minMs: number; readonly maxMs: number },
+  random: RandomSource,
+): number {
+  return random.next() * Math.min(maxMs, minMs * 2 ** attempts)
+}
+
 /** Connects, and goes on connecting until close(). */
 export function connectFeed(options: FeedOptions = {}): FeedClient {
   return new FeedClient(options)
@@ -331,9 +340,8 @@ export class FeedClient {
       return
     }
     const { clock, random, reconnect } = this.#options
-    const waitMsMax = Math.min(reconnect.maxMs, reconnect.minMs * 2 ** this.#attempts)
+    this.#setAlarm(clock.nowMs() + reconnectWaitMs(this.#attempts, reconnect, random))
     this.#attempts = Math.min(this.#attempts + 1, ATTEMPTS_MAX)
-    this.#setAlarm(clock.nowMs() + random.next() * waitMsMax)
     this.#setState('waiting', this.#detail, lostNow)
   }
 

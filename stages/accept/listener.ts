@@ -31,7 +31,10 @@ export function listen(options: ListenOptions, onSocket: (socket: StreamSocket) 
       // An accept that fails (no file descriptor left) costs that connection only.
       server.on('error', () => {})
       const address = server.address()
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : port, close: () => close(server) })
+      resolve({
+        port: typeof address === 'object' && address !== null ? address.port : port,
+        close: () => close(server),
+      })
     })
   })
 }

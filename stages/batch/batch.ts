@@ -16,11 +16,11 @@ import { copyBytes } from '#src/bytes.ts'
 import { HEAD_BYTES_MAX, STREAM_CODECS } from '#src/codec/json-stream.ts'
 import { CLOCK_WRAP_MS, CONNECTION_BYTES, CONTROL_TEXT, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
+import type { FieldTable } from '#src/domain/field-table.ts'
 import { ENTRY_SNAPSHOT } from '#src/domain/item-log.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
 import { BLOCKED, ENDED, ENDING, IDLE, READY, type Session } from '#src/domain/session.ts'
 import { CLEAN, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
-import type { FieldTable } from '#src/domain/field-table.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { BATCH, M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -146,6 +146,7 @@ export class Batch implements Stage {
       if (outcome === SETTLED) settled++
     }
     for (let group = 0; group < groups.groupCount; group++) settled += this.#write(flow, group)
+    if (flow.isFull) this.#putBack(flow)
     return settled
   }
 
@@ -311,7 +312,6 @@ export class Batch implements Stage {
     let member = groups.firstMembers[group]!
     if (claim < 0) {
       flow.isFull = true
-      for (; member >= 0; member = groups.nextMember[member]!) flow.ready.putBack(groups.sessions[member]!)
       return 0
     }
     const { words, doubles } = ring.memory
@@ -325,7 +325,7 @@ export class Batch implements Stage {
     doubles[(claim >> 3) + 2] = waitingSinceMs
     let word = (claim + FLUSH_CONNECTIONS) >> 2
     for (; member >= 0; member = groups.nextMember[member]!) {
-      const session = groups.sessions[member]!
+      const session = groups.sessions[member] ?? null
       words[word++] = session.slot
       words[word++] = session.generation
       inFlight.add(session.slot, length)
@@ -338,6 +338,16 @@ export class Batch implements Stage {
     metrics.add(M.flushes, count)
     metrics.add(M.flushShared, count - 1)
     return count
+  }
+
+  /** The ring was full: those who got nothing are first again, in the order they were, or a newcomer would pass them. */
+  #putBack(flow: Flow): void {
+    const groups = this.#groups
+    for (let member = groups.memberCount - 1; member >= 0; member--) {
+      const session = groups.sessions[member] ?? null
+      if (session !== null) flow.ready.putBack(session)
+      groups.sessions[member] = null
+    }
   }
 
   /** The bodies one behind the other, the head before the last of them. Returns the length. */
@@ -371,7 +381,12 @@ export class Batch implements Stage {
     }
     session.handedOver += updateCount
     if (isEnding) {
-      this.end(session, 'UPDATES_LOST', 'the stream fell behind the log of an item, and was to end then (onLost=end)', 0)
+      this.end(
+        session,
+        'UPDATES_LOST',
+        'the stream fell behind the log of an item, and was to end then (onLost=end)',
+        0,
+      )
       return
     }
     if (session.dirtyHead === null) {
@@ -454,7 +469,6 @@ function lostBy(subscription: Subscription): number {
   if (subscription.sentItemSeq === NEEDS_SNAPSHOT || subscription.cursor >= view.item.log!.first) return 0
   return view.seq - subscription.sentSeq
 }
-
 
 const COLLECTED = 0
 const SETTLED = 1

@@ -4,11 +4,6 @@
  * the heap is full for this turn.
  */
 
-import type { FieldTable } from '#src/domain/field-table.ts'
-import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE, type ItemLog, NULL_LENGTH } from '#src/domain/item-log.ts'
-import type { Item } from '#src/domain/item.ts'
-import type { ValueStore } from '#src/domain/value-store.ts'
-import { BODY_DELETED, BODY_DELTA, BODY_FRESH, BODY_SNAPSHOT, BODY_STALE, BodyCache, type View } from '#src/domain/view.ts'
 import {
   BODY_BYTES_MAX,
   FIELD_BYTES_MAX,
@@ -17,6 +12,26 @@ import {
   MARK_STALE,
   STREAM_CODECS,
 } from '#src/codec/json-stream.ts'
+import type { FieldTable } from '#src/domain/field-table.ts'
+import type { Item } from '#src/domain/item.ts'
+import {
+  ENTRY_DELETED,
+  ENTRY_FRESH,
+  ENTRY_SNAPSHOT,
+  ENTRY_STALE,
+  type ItemLog,
+  NULL_LENGTH,
+} from '#src/domain/item-log.ts'
+import type { ValueStore } from '#src/domain/value-store.ts'
+import {
+  BODY_DELETED,
+  BODY_DELTA,
+  BODY_FRESH,
+  BODY_SNAPSHOT,
+  BODY_STALE,
+  BodyCache,
+  type View,
+} from '#src/domain/view.ts'
 import type { BodyHeap } from './body-heap.ts'
 
 export const NO_ROOM = -1
@@ -60,9 +75,7 @@ export class Bodies {
   }
 
   stale(view: View, codec: number, isStale: boolean): number {
-    return isStale
-      ? this.#mark(view, codec, BODY_STALE, MARK_STALE)
-      : this.#mark(view, codec, BODY_FRESH, MARK_FRESH)
+    return isStale ? this.#mark(view, codec, BODY_STALE, MARK_STALE) : this.#mark(view, codec, BODY_FRESH, MARK_FRESH)
   }
 
   deleted(view: View, codec: number): number {

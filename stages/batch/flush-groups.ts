@@ -81,7 +81,14 @@ export class FlushGroups {
   }
 
   /** Ends the run that began at token `start`; `taken` is how many of its dirty subscriptions it holds. */
-  add(session: Session, start: number, byteCount: number, updateCount: number, taken: number, isPartial: boolean): void {
+  add(
+    session: Session,
+    start: number,
+    byteCount: number,
+    updateCount: number,
+    taken: number,
+    isPartial: boolean,
+  ): void {
     assert(!this.isFull, 'a turn has room for its members')
     const member = this.memberCount++
     this.sessions[member] = session

@@ -9,7 +9,10 @@
  * told), dropped (what a session still lacked when it ended). Never lost.
  */
 
+import { assert } from '#src/assert.ts'
 import {
+  ANSWER,
+  ANSWER_TEXT,
   BIND_FIELD,
   BIND_ITEM,
   CLOSE,
@@ -24,12 +27,10 @@ import {
   OPEN,
   OPENED,
   QUERY,
-  ANSWER,
-  ANSWER_TEXT,
-  readText,
   REFUSED,
   REPLICA,
   REPLICA_STALE,
+  readText,
   textBytesMax,
   UNBOUND,
   UPDATE,
@@ -37,7 +38,6 @@ import {
   WRITABLE,
   writeText,
 } from '#src/codec/record.ts'
-import { assert } from '#src/assert.ts'
 import type { Config } from '#src/config/config.ts'
 import { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
@@ -46,12 +46,12 @@ import type { Session } from '#src/domain/session.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
-import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
+import { claimOrAwait, type RecordConsumer, type RecordHandler } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Stage } from '#stages/stage.ts'
 import { Answers, type QueryText } from './answers.ts'
 import { ItemKeeper } from './item-keeper.ts'
-import { type EdgeLink, FeedSource, type ItemBinding, LaneLink, type PeerLink } from './links.ts'
+import { type EdgeLink, FeedSource, type ItemBinding, type LaneLink, type PeerLink } from './links.ts'
 import { Merger } from './merge.ts'
 import { Replicas } from './replicas.ts'
 import { type OpenText, SessionKeeper } from './session-keeper.ts'
@@ -108,16 +108,19 @@ export class Conflate implements Stage {
       refuse: (lane, slot, line, code) => this.#refuse(lane, slot, line, code),
     })
     this.#replicas = new Replicas(peers, this.fields, this.store)
-    this.#keeper = new ItemKeeper({
-      items: this.items,
-      lanes,
-      merger: this.merger,
-      wheel,
-      store: this.store,
-      unwantedDelayMs: config.unwantedDelayMs,
-      itemIdleMs: config.itemIdleMs,
-      tellHome: item => this.#tellHome(item),
-    }, deps.nowMs)
+    this.#keeper = new ItemKeeper(
+      {
+        items: this.items,
+        lanes,
+        merger: this.merger,
+        wheel,
+        store: this.store,
+        unwantedDelayMs: config.unwantedDelayMs,
+        itemIdleMs: config.itemIdleMs,
+        tellHome: item => this.#tellHome(item),
+      },
+      deps.nowMs,
+    )
     this.sessions = new SessionKeeper({
       items: this.items,
       fields: this.fields,
@@ -324,7 +327,7 @@ export class Conflate implements Stage {
     const isCurrent = session !== null && session.generation === generation
     switch (type) {
       case OPEN: {
-        if (edge.out.claim(OPENED_BYTES_MAX) < 0) return this.#awaitRoom(edge)
+        if (claimOrAwait(edge.out, OPENED_BYTES_MAX) < 0) return false
         const text = JSON.parse(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)) as OpenText
         this.#tellOpened(edge, slot, generation, text)
         return true
@@ -344,11 +347,6 @@ export class Conflate implements Stage {
     }
   }
 
-  #awaitRoom(edge: EdgeLink): boolean {
-    edge.out.awaitRoom()
-    return false
-  }
-
   /** There is room for the answer: the caller has looked. */
   #tellOpened(edge: EdgeLink, slot: number, generation: number, text: OpenText): void {
     const code = this.sessions.open(edge, slot, generation, text)
@@ -365,8 +363,8 @@ export class Conflate implements Stage {
 
   #tellAnswer(edge: EdgeLink, slot: number, generation: number, query: QueryText): boolean {
     const answer = this.#answers.answer(query, this.#nowMs)
-    const claim = edge.out.claim(ANSWER_TEXT + textBytesMax(answer.body))
-    if (claim < 0) return this.#awaitRoom(edge)
+    const claim = claimOrAwait(edge.out, ANSWER_TEXT + textBytesMax(answer.body))
+    if (claim < 0) return false
     const { words } = edge.out.memory
     words[claim >> 2] = slot
     words[(claim >> 2) + 1] = generation
@@ -413,4 +411,3 @@ export class Conflate implements Stage {
 function textOf(content: string): string {
   return content.includes('\\') ? (JSON.parse(`"${content}"`) as string) : content
 }
-

@@ -85,13 +85,7 @@ export class PeerLink {
   /** Items whose interest is to be told to the peer, their home, when its queue has room. */
   readonly interests = new Set<Item>()
 
-  constructor(
-    core: number,
-    lane: LaneLink,
-    data: RecordProducer,
-    control: RecordProducer,
-    controlIn: RecordConsumer,
-  ) {
+  constructor(core: number, lane: LaneLink, data: RecordProducer, control: RecordProducer, controlIn: RecordConsumer) {
     this.core = core
     this.lane = lane
     this.data = data

@@ -18,7 +18,7 @@ import {
   REPLICA_IS_STALE,
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
-import type { FeedErrorCode } from '#src/errors.ts'
+import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
 import {
   ENTRY_DELETED,
   ENTRY_FRESH,
@@ -27,10 +27,10 @@ import {
   ENTRY_UPDATE,
   type ItemLog,
 } from '#src/domain/item-log.ts'
-import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
 import { DIRTY, HELD, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
+import type { FeedErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
@@ -76,6 +76,8 @@ export class Merger {
     const store = this.#store
     const seq = item.seq + 1
     const wasKnown = item.isKnown
+    // A snapshot's fields stand beside those that they replace until it is whole.
+    const fieldsMax = isSnapshot ? this.#fieldsMax * 2 : this.#fieldsMax
     let changed = 0
     if (isSnapshot) item.beginSnapshot()
     let at = offset + UPDATE_FIELDS
@@ -89,7 +91,7 @@ export class Merger {
         if (isSnapshot) item.nameInSnapshot(index)
       } else {
         if (index < 0) {
-          if (fieldId < 0 || item.fieldCount >= this.#fieldsMax) {
+          if (fieldId < 0 || item.fieldCount >= fieldsMax) {
             this.#refuse(
               lane,
               memory.words[word + 1]!,
@@ -175,7 +177,8 @@ export class Merger {
     for (const view of item.views) {
       view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
       view.timeMs = item.timeMs
-      for (const subscription of view.subscriptions) this.begin(subscription, receivedMs)
+      // A copy: begin moves them about.
+      for (const subscription of [...view.subscriptions]) this.begin(subscription, receivedMs)
     }
   }
 
@@ -248,6 +251,11 @@ export class Merger {
     if (count === 0) return
     view.cleanCount = 0
     const subscriptions = view.subscriptions
+    if (view.mode === 'raw') {
+      // What the log took in while they were clean did not concern them: it is not lost to them when the log pushes it out.
+      const last = view.item.log!.end - 1
+      for (let i = 0; i < count; i++) subscriptions[i]!.cursor = last
+    }
     for (let i = 0; i < count; i++) this.#mark(subscriptions[i]!, receivedMs)
   }
 

@@ -9,6 +9,7 @@
  * Invariant: a replica gets REPLICA (the whole state) first, then every update in order, until it is UNBOUND.
  */
 
+import { copyBytes } from '#src/bytes.ts'
 import {
   BIND_FIELD,
   BIND_ITEM,
@@ -27,7 +28,6 @@ import {
   UPDATE_FIELDS,
   writeText,
 } from '#src/codec/record.ts'
-import { copyBytes } from '#src/bytes.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'

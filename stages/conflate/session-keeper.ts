@@ -5,17 +5,17 @@
  * code. A session that ends gives up what it still lacked: counted as dropped.
  */
 
-import type { FieldTable } from '#src/domain/field-table.ts'
+import { codecOf } from '#src/codec/json-stream.ts'
 import { DelayBuckets } from '#src/domain/delay-buckets.ts'
-import { ItemLog } from '#src/domain/item-log.ts'
+import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
+import { ItemLog } from '#src/domain/item-log.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import { BLOCKED, ENDED, GATHERING, IDLE, READY, Session } from '#src/domain/session.ts'
 import type { Mode, StreamRequest } from '#src/domain/stream-request.ts'
 import { CLEAN, HELD, Subscription } from '#src/domain/subscription.ts'
 import { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
-import { codecOf } from '#src/codec/json-stream.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { ItemKeeper } from './item-keeper.ts'

@@ -245,7 +245,9 @@ export class FeedParse implements Stage {
   /** Ends a connection from this side: what it sent before is handed over, nothing more is read. */
   #refuse(connection: FeedConnection, code: FeedErrorCode, message: string): void {
     if (connection.isRefused || connection.isClosed) return
-    this.#deps.log.warn('feed refused', { slot: connection.slot, feed: connection.name, code })
+    const { log } = this.#deps
+    if (code === 'SERVER_CLOSING') log.info('feed told to go', { slot: connection.slot, feed: connection.name })
+    else log.warn('feed refused', { slot: connection.slot, feed: connection.name, code })
     connection.isRefused = true
     this.#tellAck(connection)
     connection.socket.end(closingLine(code, message))

@@ -6,14 +6,14 @@
  * Outcomes: handed over; refused (not HTTP, too large, too slow): answered with a status and a code, then closed.
  */
 
+import type { HttpRequest } from '#src/codec/http-request.ts'
 import { type ReadResult, RequestReader } from '#src/codec/http-request.ts'
 import { CONTINUE, errorAnswer, UNREAD_FRAME } from '#src/codec/http-response.ts'
-import type { HttpRequest } from '#src/codec/http-request.ts'
 import type { Config } from '#src/config/config.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { ClientConnection, CLOSED, CLOSING, READING } from '#stages/client-connection.ts'
+import { CLOSED, CLOSING, ClientConnection, READING } from '#stages/client-connection.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import type { Stage } from '#stages/stage.ts'
 
@@ -108,7 +108,8 @@ export class RequestParse implements Stage {
     const nowMs = this.#deps.clock.nowMs()
     if (connection.unread === null) {
       connection.unread = chunk
-      if (connection.state === READING) this.#deps.wheel.schedule(connection, nowMs + this.#deps.config.requestTimeoutMs)
+      if (connection.state === READING)
+        this.#deps.wheel.schedule(connection, nowMs + this.#deps.config.requestTimeoutMs)
     } else {
       connection.unread = Buffer.concat([connection.unread, chunk])
     }
@@ -140,7 +141,12 @@ export class RequestParse implements Stage {
     this.#deps.handle(connection, result.request, nowMs)
   }
 
-  #refuse(connection: ClientConnection, status: number, code: Parameters<typeof errorAnswer>[0]['code'], message: string) {
+  #refuse(
+    connection: ClientConnection,
+    status: number,
+    code: Parameters<typeof errorAnswer>[0]['code'],
+    message: string,
+  ) {
     connection.unread = null
     connection.state = CLOSING
     connection.socket.end(errorAnswer({ status, code, message }, UNREAD_FRAME))

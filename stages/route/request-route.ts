@@ -27,14 +27,15 @@ import type { Config } from '#src/config/config.ts'
 import { homeOf } from '#src/domain/home.ts'
 import type { StreamRequest } from '#src/domain/stream-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
-import type { RecordProducer } from '#src/ring/queue.ts'
+import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { Clock } from '#src/time/clock.ts'
-import { ASKING, type ClientConnection, CLOSED, CLOSING, OPENING, STREAMING } from '#stages/client-connection.ts'
+import { ASKING, CLOSED, CLOSING, type ClientConnection, OPENING, STREAMING } from '#stages/client-connection.ts'
 import { HTTP_SLOT, type Lane, OFFERED } from '#stages/lane.ts'
 import type { Stage } from '#stages/stage.ts'
 
+/** When to come back after a full queue, in seconds. */
 const BUSY_RETRY_S = 1
-/** Where HTTP/1.1 began to have chunks. */
+
 export interface RequestRouteDeps {
   readonly config: Config
   readonly clock: Clock
@@ -157,11 +158,8 @@ export class RequestRoute implements Stage {
 
   #tell(connection: ClientConnection, type: number): boolean {
     const control = this.#deps.controls[connection.core]!
-    const claim = control.claim(CONTROL_TEXT)
-    if (claim < 0) {
-      control.awaitRoom()
-      return false
-    }
+    const claim = claimOrAwait(control, CONTROL_TEXT)
+    if (claim < 0) return false
     control.memory.words[claim >> 2] = connection.slot
     control.memory.words[(claim >> 2) + 1] = connection.generation
     control.commit(type, CONTROL_TEXT)
@@ -169,10 +167,10 @@ export class RequestRoute implements Stage {
   }
 
   #dispatch(connection: ClientConnection, message: RequestMessage, nowMs: number): void {
-    const { config, controls, isReady, page, metricsText } = this.#deps
+    const { controls, isReady, page, metricsText } = this.#deps
     switch (message.kind) {
       case 'stream':
-        return this.#open(connection, message.stream, nowMs)
+        return this.#open(connection, message.stream)
       case 'item': {
         const text = JSON.stringify({ kind: 'item', name: message.item })
         return this.#ask(connection, 'item', 1, text, [homeOf(message.item, controls.length)])
@@ -211,10 +209,9 @@ export class RequestRoute implements Stage {
         return this.#write(connection, errorAnswer(error, connection.frame!))
       }
     }
-    void config
   }
 
-  #open(connection: ClientConnection, request: StreamRequest, nowMs: number): void {
+  #open(connection: ClientConnection, request: StreamRequest): void {
     const { controls, newSessionId, isReady } = this.#deps
     if (!isReady()) return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
     const core = this.#nextCore
@@ -223,7 +220,6 @@ export class RequestRoute implements Stage {
     const text = JSON.stringify({ id: newSessionId(), address, request })
     connection.core = core
     connection.codec = codecOf(request.encoding)
-    void nowMs
     if (!this.#send(connection, core, OPEN, text)) return this.#busy(connection)
     connection.state = OPENING
   }
@@ -318,7 +314,9 @@ export class RequestRoute implements Stage {
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 function publishLine(message: Extract<RequestMessage, { kind: 'publish' }>): string {
-  const fields = message.fields.map(([name, content]) => `${JSON.stringify(name)}:${content === null ? 'null' : `"${content}"`}`)
+  const fields = message.fields.map(
+    ([name, content]) => `${JSON.stringify(name)}:${content === null ? 'null' : `"${content}"`}`,
+  )
   const time = Number.isNaN(message.timeMs) ? '' : `,"time":${message.timeMs}`
   const snapshot = message.isSnapshot ? ',"snapshot":true' : ''
   return `{"item":${JSON.stringify(message.item)}${snapshot}${time},"fields":{${fields.join(',')}}}`

@@ -24,8 +24,8 @@ import {
   FLUSH,
   FLUSH_CONNECTIONS,
   OPENED,
-  readText,
   REFUSED,
+  readText,
 } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
@@ -36,7 +36,7 @@ import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { type ClientConnection, CLOSED, CLOSING, STREAMING } from '#stages/client-connection.ts'
+import { CLOSED, CLOSING, type ClientConnection, STREAMING } from '#stages/client-connection.ts'
 import type { Stage } from '#stages/stage.ts'
 
 /** Room for a chunk's length in hexadecimal and its line end. */
@@ -84,7 +84,8 @@ export class Write implements Stage {
     this.#nowMs = nowMs
     const { rings, config } = this.#deps
     let done = 0
-    for (let core = 0; core < rings.length; core++) done += rings[core]!.drain(this.#handles[core]!, config.drainRecordsMax)
+    for (let core = 0; core < rings.length; core++)
+      done += rings[core]!.drain(this.#handles[core]!, config.drainRecordsMax)
     return done
   }
 
@@ -180,6 +181,8 @@ export class Write implements Stage {
         return true
       }
       case END: {
+        // A stream that has stalled has had its last bytes.
+        if (connection.state !== STREAMING) return true
         const last = Buffer.from(memory.bytes.subarray(offset + CONTROL_TEXT, offset + length))
         this.endStream(connection, last, this.#nowMs)
         return true
@@ -214,7 +217,7 @@ export class Write implements Stage {
       const slot = words[at]!
       const connection = this.#current(slot, words[at + 1]!)
       if (connection === null || connection.state !== STREAMING || connection.socket.destroyed) {
-        inFlight.subtract(slot, length)
+        this.#discard(slot, length)
         continue
       }
       taken++
@@ -243,6 +246,15 @@ export class Write implements Stage {
     }
     const oldestMs = doubles[(offset >> 3) + 2]!
     if (!Number.isNaN(oldestMs) && taken > 0) latency.record(this.#nowMs - oldestMs, taken)
+  }
+
+  /** Takes a flush that nobody gets off the books; who has the slot now may have waited for them. */
+  #discard(slot: number, length: number): void {
+    const { inFlight, config, connectionOf, onWritable } = this.#deps
+    const left = inFlight.subtract(slot, length)
+    const connection = connectionOf(slot)
+    if (connection === null || left > config.windowBytes >> 1) return
+    if (inFlight.takeWaiting(slot)) onWritable(connection)
   }
 
   /** Copies a flush into the scratch, framed as one chunk; returns where the frame begins. */
