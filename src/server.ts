@@ -15,11 +15,11 @@ import type { Log } from '#src/log.ts'
 import { countersOf } from '#src/ring/shared-words.ts'
 import { realClock } from '#src/time/clock.ts'
 import { sleep } from '#src/time/real-timers.ts'
-import { freePort } from '#stages/accept/listener.ts'
+import { type ReservedPort, reservePort } from '#stages/accept/listener.ts'
 import { type Placement, type PoolName, planThreads } from '#workers/placement.ts'
 import { type Crew, Pool } from '#workers/pool.ts'
 import { Supervisor } from '#workers/supervisor.ts'
-import { Thread, type ThreadTask } from '#workers/thread.ts'
+import { type PortPlace, Thread, type ThreadTask } from '#workers/thread.ts'
 import { createWiring } from '#workers/wiring.ts'
 import { follow, type ThreadOrder } from '#workers/worker.ts'
 
@@ -40,8 +40,11 @@ const SETTLE_MS = 150
 export async function startServer(config: Config, log: Log, events: Lifecycle = createLifecycle()): Promise<Server> {
   tellLog(events, log)
   // With reusePort a port in use would go unnoticed: main looks first, and fixes the numbers.
-  const httpPort = await freePort(config.httpHost, config.httpPort)
-  const feedPort = await freePort(config.feedHost, config.feedPort)
+  const http = await reservePort(config.httpHost, config.httpPort)
+  const feed = await reservePort(config.feedHost, config.feedPort).catch(async error => {
+    await http.release()
+    throw error
+  })
   const placement = planThreads(config)
   const wiring = createWiring(config, placement)
   const epoch = randomBytes(5).toString('hex')
@@ -64,17 +67,27 @@ export async function startServer(config: Config, log: Log, events: Lifecycle = 
   }
   try {
     await Promise.race([
-      orderAll(crews, { kind: 'listen', httpPort, feedPort }),
+      orderAll(crews, { kind: 'listen', http: placeOf(http), feed: placeOf(feed) }),
       supervisor.failed.then(error => Promise.reject(error)),
     ])
   } catch (error) {
     supervisor.stop()
+    if (pools.length === 0) await crews[0]!.order({ kind: 'stop' })
     for (const pool of pools) await pool.destroy()
     throw error
+  } finally {
+    await Promise.all([http.release(), feed.release()])
   }
+  const { port: httpPort } = http
+  const { port: feedPort } = feed
   events.emit('listening', { httpPort, feedPort })
   void supervisor.failed.then(reason => events.emit('failed', reason))
   return { httpPort, feedPort, events, close, failed: supervisor.failed }
+}
+
+/** What a thread is told of a port. */
+function placeOf({ port, isShared }: ReservedPort): PortPlace {
+  return { port, isShared }
 }
 
 /** The log's lines about the server's life. */

@@ -99,7 +99,7 @@ export function buildLane(context: ThreadContext, queues: LaneQueues, takesFeeds
     accept = new Accept({
       slotsMax: config.feedConnectionsMax + 1,
       slotMin: HTTP_SLOT + 1,
-      admit: (socket, slot) => feeds!.admit(socket, slot),
+      admit: (socket, slot, generation) => feeds!.admit(socket, slot, generation),
       refuse: refuseFeed,
     })
     const { release } = bindRelease(accept)
@@ -111,7 +111,7 @@ export function buildLane(context: ThreadContext, queues: LaneQueues, takesFeeds
     drainRecordsMax: config.drainRecordsMax,
     queueCapacity: config.controlRingBytes,
     tellWanted: (slot, item, isWanted) => feeds?.tellWanted(slot, item, isWanted),
-    tellRefused: (slot, line, code) => feeds?.tellRefused(slot, line, code),
+    tellRefused: (slot, generation, line, code) => feeds?.tellRefused(slot, generation, line, code),
   })
   const stages: Stage[] = accept !== null && feeds !== null ? [accept, feeds, route] : [route]
   return { stages, lane, feeds, feedAccept: accept, publish: () => lane.publish(), gauge: () => {} }

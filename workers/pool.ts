@@ -40,6 +40,7 @@ export class Pool {
     for (const knock of task.knocks) if (knock !== null) transferList.push(knock)
     const pending = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
     let nextId = 0
+    let isEnded = false
     near.on('message', ({ id, error }: OrderReply) => {
       const waiting = pending.get(id)
       pending.delete(id)
@@ -47,12 +48,15 @@ export class Pool {
       else waiting?.reject(new ProgramError(error.code as ProgramErrorCode, error.message))
     })
     const ended: Promise<void> = this.#piscina.run({ task, orders: far }, { transferList }).finally(() => {
+      isEnded = true
       near.close()
       for (const { reject } of pending.values()) reject(new ProgramError('THREAD_DIED', `thread ${name} ended`))
       pending.clear()
     })
     const order = (what: ThreadOrder): Promise<void> => {
       return new Promise((resolve, reject) => {
+        // Nobody answers for a thread that has gone: whoever closes the server must not wait for it.
+        if (isEnded) return reject(new ProgramError('THREAD_DIED', `thread ${name} has ended`))
         const id = nextId++
         pending.set(id, { resolve, reject })
         near.postMessage({ id, order: what } satisfies OrderMessage)

@@ -27,6 +27,7 @@ import {
   type Role,
   randomSessionId,
 } from '#stages/pipeline.ts'
+import type { StreamSocket } from '#stages/socket.ts'
 import { Loop } from './loop.ts'
 import type { Placement, ThreadPlan } from './placement.ts'
 import type { Wiring } from './wiring.ts'
@@ -41,6 +42,12 @@ export interface ThreadTask {
   readonly epoch: string
   /** By thread: the way to knock at it; null for itself. */
   readonly knocks: readonly (MessagePort | null)[]
+}
+
+/** A port that main has made sure of; shared when several threads, or main's reservation, listen on it. */
+export interface PortPlace {
+  readonly port: number
+  readonly isShared: boolean
 }
 
 const GAUGE_MS = 1_000
@@ -93,27 +100,27 @@ export class Thread {
   }
 
   /** Listens on the ports that this thread's stages serve; main has fixed the numbers. */
-  async listen(httpPort: number, feedPort: number): Promise<{ httpPort: number; feedPort: number }> {
+  async listen(http: PortPlace, feed: PortPlace): Promise<void> {
     const { config, placement } = this.#task
-    let http = httpPort
-    let feed = feedPort
     const edge = this.#edge
     if (edge !== null) {
-      const isShared = placement.edges > 1
-      const options = { host: config.httpHost, port: httpPort, isShared, allowHalfOpen: true }
-      const listener = await listen(options, socket => edge.accept.offer(socket))
-      this.#listeners.push(listener)
-      http = listener.port
+      await this.#listenOn(config.httpHost, http, placement.edges > 1, socket => edge.accept.offer(socket))
     }
     const accept = this.#lane?.feedAccept ?? null
     if (accept !== null) {
-      const isShared = placement.threads.filter(plan => plan.takesFeeds).length > 1
-      const options = { host: config.feedHost, port: feedPort, isShared, allowHalfOpen: true }
-      const listener = await listen(options, socket => accept.offer(socket))
-      this.#listeners.push(listener)
-      feed = listener.port
+      const isMany = placement.threads.filter(plan => plan.takesFeeds).length > 1
+      await this.#listenOn(config.feedHost, feed, isMany, socket => accept.offer(socket))
     }
-    return { httpPort: http, feedPort: feed }
+  }
+
+  async #listenOn(
+    host: string,
+    place: PortPlace,
+    isMany: boolean,
+    onSocket: (socket: StreamSocket) => void,
+  ): Promise<void> {
+    const options = { host, port: place.port, isShared: isMany || place.isShared, allowHalfOpen: true }
+    this.#listeners.push(await listen(options, onSocket))
   }
 
   /** Not ready any more: no new connections, feeds are told and acknowledged, idle connections end. */

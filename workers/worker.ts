@@ -4,10 +4,10 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
-import { Thread, type ThreadTask } from './thread.ts'
+import { type PortPlace, Thread, type ThreadTask } from './thread.ts'
 
 export type ThreadOrder =
-  | { readonly kind: 'listen'; readonly httpPort: number; readonly feedPort: number }
+  | { readonly kind: 'listen'; readonly http: PortPlace; readonly feed: PortPlace }
   | { readonly kind: 'drain' }
   | { readonly kind: 'endSessions' }
   | { readonly kind: 'closeConnections'; readonly ms: number }
@@ -50,7 +50,7 @@ export default function run({ task, orders }: { task: ThreadTask; orders: Messag
 export async function follow(thread: Thread, order: ThreadOrder): Promise<void> {
   switch (order.kind) {
     case 'listen':
-      await thread.listen(order.httpPort, order.feedPort)
+      await thread.listen(order.http, order.feed)
       return
     case 'drain':
       return thread.drain()

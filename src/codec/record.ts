@@ -22,15 +22,17 @@ export const DELETE = 2
 export const BIND_ITEM = 3
 /** The lane's number of a field: word 0 number, then the name (JSON string content). */
 export const BIND_FIELD = 4
-/** A feed has greeted: word 0 slot, word 1 1 = on demand, then its name (UTF-8). */
+/** A feed has greeted: word 0 slot, word 1 its generation and 1 when on demand (FEED_ON_DEMAND), then its name (UTF-8). */
 export const FEED_UP = 5
+/** The lowest bit of FEED_UP's word 1; the generation stands above it, modulo 2^30. */
+export const FEED_ON_DEMAND = 1
 /** A feed's connection has ended, or fell silent, or is heard again: word 0 slot. */
 export const FEED_DOWN = 6
 export const FEED_SILENT = 7
 export const FEED_ALIVE = 8
 /** The lane has given up a number, as the core asked by UNBIND: word 0 number. */
 export const UNBOUND = 9
-/** Core → core: an item's whole state. As UPDATE; word 1 flags of the state; double 4 seq, double 5 rawSeq. */
+/** Core → core: an item's whole state. As UPDATE; word 1 flags of the state; word 2 the INTEREST it answers; double 4 seq, double 5 rawSeq. */
 export const REPLICA = 10
 /** Core → core: word 0 the item, word 1 1 = stale. */
 export const REPLICA_STALE = 11
@@ -42,6 +44,8 @@ export const REPLICA_FIELDS = 48
 export const REPLICA_IS_KNOWN = 1
 export const REPLICA_IS_STALE = 2
 export const NULL_FIELD = 0xffff
+/** In place of a field's number: the field was refused, and whoever reads on passes over it. */
+export const NO_FIELD = 0xffff
 export const FIELD_HEADER = 4
 
 // ── Edge → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,12 +91,12 @@ export const WANTED = 40
 export const UNWANTED = 41
 /** The core has forgotten an item: word 0 the lane's number of it. The lane answers UNBOUND. */
 export const UNBIND = 42
-/** An update was refused: word 0 slot, word 1 line, then the error code (ASCII). */
+/** An update was refused: word 0 slot, word 1 line, word 2 the feed's generation, then the error code (ASCII). */
 export const UPDATE_REFUSED = 43
 
 // ── Core → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A core wants a replica of an item, or has no more use for it: the name (UTF-8). */
+/** A core wants a replica of an item, or has no more use for it: word 0 the number of the wish, then the name (UTF-8). */
 export const INTEREST = 50
 export const DISINTEREST = 51
 

@@ -25,6 +25,8 @@ export const FIELD_HEADER_BYTES = 4
 export class ItemLog {
   readonly bytes: Buffer
   readonly entriesMax: number
+  /** Places of entries: the power of two that holds entriesMax. */
+  readonly slotCount: number
   first = 0
   end = 0
   readonly #kinds: number[] = []
@@ -34,11 +36,12 @@ export class ItemLog {
   readonly #timesMs: number[] = []
   #head = 0
 
-  /** `bytesMax` holds at least one entry of the longest kind; `entriesMax` is a power of two. */
+  /** `bytesMax` holds at least one entry of the longest kind. */
   constructor(bytesMax: number, entriesMax: number) {
-    assert((entriesMax & (entriesMax - 1)) === 0, 'the number of log entries is a power of two')
+    assert(entriesMax > 0, 'a log holds at least one entry')
     this.bytes = Buffer.alloc(bytesMax)
     this.entriesMax = entriesMax
+    this.slotCount = 2 ** Math.ceil(Math.log2(entriesMax))
   }
 
   /** Makes room for an entry of `length` bytes and returns where its bytes go. */
@@ -64,7 +67,7 @@ export class ItemLog {
   }
 
   slotOf(position: number): number {
-    return position & (this.entriesMax - 1)
+    return position % this.slotCount
   }
 
   kindAt(position: number): number {

@@ -65,6 +65,10 @@ export class Item implements Timed {
   subscriptionCount = 0
   /** On its home: the places (in the list of peers) of the core threads that keep a replica. */
   readonly replicas: number[] = []
+  /** By place in `replicas`: the wish that the replica answers. */
+  readonly replicaWishes: number[] = []
+  /** On a replica: the number of the wish for it; state that answers an earlier one is not its own. */
+  wish = 0
   /** On a replica: what the home was told last about the interest in it here. */
   isHomeTold = false
   /** Out of its table; whoever still holds it looks the name up anew. */

@@ -1,8 +1,9 @@
 /**
  * The bytes of all current values of one core thread, in one buffer, so that merging allocates nothing.
  *
- * Blocks have sizes that are powers of two, from 8 B to 64 KiB; a free block holds the offset of the next free one of
- * its class. The buffer doubles as needed up to `bytesMax`; after an allocation, `bytes` must be read again.
+ * Blocks have sizes that are powers of two, from 8 B to 64 KiB; a free block holds the number (offset / 8) of the next
+ * free one of its class, so that the store may be as large as its setting allows. The buffer doubles as needed up to
+ * `bytesMax`; after an allocation, `bytes` must be read again.
  *
  * Invariants: a block is in use or in its class's free list, never both; `usedBytes` is the sum of the blocks in use.
  */
@@ -14,6 +15,7 @@ export const NO_ROOM = -1
 
 const CLASS_BITS_MIN = 3
 const CLASS_BITS_MAX = 16
+const BLOCK_BYTES_MIN = 1 << CLASS_BITS_MIN
 const START_BYTES = 1 << 20
 const NO_BLOCK = -1
 
@@ -41,9 +43,9 @@ export class ValueStore {
     const size = 1 << bits
     const head = this.#freeHeads[bits]!
     if (head !== NO_BLOCK) {
-      this.#freeHeads[bits] = this.bytes.readInt32LE(head)
+      this.#freeHeads[bits] = this.bytes.readInt32LE(head * BLOCK_BYTES_MIN)
       this.usedBytes += size
-      return head
+      return head * BLOCK_BYTES_MIN
     }
     if (this.#top + size > this.bytes.length && !this.#grow(this.#top + size)) return NO_ROOM
     const offset = this.#top
@@ -54,7 +56,7 @@ export class ValueStore {
 
   free(offset: number, bits: number): void {
     this.bytes.writeInt32LE(this.#freeHeads[bits]!, offset)
-    this.#freeHeads[bits] = offset
+    this.#freeHeads[bits] = offset / BLOCK_BYTES_MIN
     this.usedBytes -= 1 << bits
   }
 

@@ -41,7 +41,7 @@ export class View {
   cleanCount = 0
   /** By encoding. */
   readonly caches: (BodyCache | null)[] = [null, null]
-  /** Raw with a choice of fields: the view's seq of each log entry (by position modulo the log's entries), 0 if none. */
+  /** Raw with a choice of fields: the view's seq of each log entry (by the log's slot), 0 if none. */
   entrySeqs: number[] | null = null
 
   constructor(item: Item, mode: Mode, fieldIds: readonly number[] | null, key: string) {

@@ -39,11 +39,24 @@ export function listen(options: ListenOptions, onSocket: (socket: StreamSocket) 
   })
 }
 
-/** Makes sure that nobody has the port, and chooses one where it is 0. */
-export async function freePort(host: string, port: number): Promise<number> {
-  const listener = await listen({ host, port, isShared: false, allowHalfOpen: false }, socket => socket.destroy())
+export interface ReservedPort {
+  readonly port: number
+  /** The threads have to share the port with the reservation. */
+  readonly isShared: boolean
+  release(): Promise<void>
+}
+
+/**
+ * Makes sure that nobody has the port, and chooses one where it is 0. A chosen port is held until `release`, where the
+ * system lets listeners share it, or somebody else might be given it before the threads listen.
+ */
+export async function reservePort(host: string, port: number): Promise<ReservedPort> {
+  const isHeld = port === 0 && process.platform === 'linux'
+  const options = { host, port, isShared: isHeld, allowHalfOpen: false }
+  const listener = await listen(options, socket => socket.destroy())
+  if (isHeld) return { port: listener.port, isShared: true, release: () => listener.close() }
   await listener.close()
-  return listener.port
+  return { port: listener.port, isShared: false, release: async () => {} }
 }
 
 function close(server: Server): Promise<void> {

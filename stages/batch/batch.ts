@@ -32,7 +32,9 @@ import { BodyHeap } from './body-heap.ts'
 import { FlushGroups } from './flush-groups.ts'
 
 /** Bodies of one turn lie here; a larger heap makes fewer bodies anew. */
-const HEAP_BYTES = 8 << 20
+const HEAP_BYTES_MIN = 8 << 20
+/** The longest item is a twelfth of an edge's ring at most (config/check.ts): half a heap, what a turn has, holds two. */
+const HEAP_RING_PARTS = 3
 const TOKENS_MAX = 1 << 16
 
 /** Where a session's flushes go. */
@@ -85,7 +87,8 @@ export class Batch implements Stage {
   constructor(deps: BatchDeps) {
     this.#deps = deps
     const { config } = deps
-    this.bodies = new Bodies(new BodyHeap(HEAP_BYTES), deps.fields, deps.store)
+    const heapBytes = Math.max(HEAP_BYTES_MIN, Math.ceil(config.edgeRingBytes / HEAP_RING_PARTS))
+    this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
     this.#flows = deps.outputs.map(output => ({ output, ready: new ReadyQueue(), ending: [], isFull: false }))
   }
@@ -157,7 +160,7 @@ export class Batch implements Stage {
     if (flying >= windowBytes) return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
     const groups = this.#groups
     const start = groups.tokenCount
-    this.#budget = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, windowBytes - flying)
+    this.#budget = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, windowBytes - flying - HEAD_BYTES_MAX)
     this.#isAlone = flying === 0
     this.#runBytes = 0
     this.#runUpdates = 0
@@ -245,11 +248,14 @@ export class Batch implements Stage {
     const lost = lostBy(subscription)
     this.#beginUnit()
     if (lost > 0) this.#take(bodies.lost(view, codec, lost))
-    if (lost === 0 || origin.onLost === 'snapshot') {
+    const isBeginning = subscription.sentItemSeq === NEEDS_SNAPSHOT
+    if (isBeginning || lost === 0 || origin.onLost === 'snapshot') {
       if (item.isKnown) {
-        this.#takeUpdate(bodies.snapshot(view, codec))
-        if (item.isStale) this.#take(bodies.stale(view, codec, true))
-      } else if (subscription.hasItem) {
+        // Where the log has pushed out marks only, the values are those that the session has.
+        if (isBeginning || lost > 0) this.#takeUpdate(bodies.snapshot(view, codec))
+        // A mark that was pushed out may have said either.
+        if (item.isStale || !isBeginning) this.#take(bodies.stale(view, codec, item.isStale))
+      } else if (subscription.hasItem || lost > 0) {
         this.#take(bodies.deleted(view, codec))
       }
     }
@@ -325,7 +331,7 @@ export class Batch implements Stage {
     doubles[(claim >> 3) + 2] = waitingSinceMs
     let word = (claim + FLUSH_CONNECTIONS) >> 2
     for (; member >= 0; member = groups.nextMember[member]!) {
-      const session = groups.sessions[member] ?? null
+      const session = groups.sessions[member]!
       words[word++] = session.slot
       words[word++] = session.generation
       inFlight.add(session.slot, length)

@@ -21,6 +21,7 @@ import {
   DISINTEREST,
   FEED_ALIVE,
   FEED_DOWN,
+  FEED_ON_DEMAND,
   FEED_SILENT,
   FEED_UP,
   INTEREST,
@@ -233,7 +234,8 @@ export class Conflate implements Stage {
       case FEED_UP: {
         const slot = memory.words[offset >> 2]!
         const name = readText(memory, offset + 8, length - 8)
-        this.#keeper.feedUp(lane, new FeedSource(name, slot, memory.words[(offset >> 2) + 1] === 1))
+        const flags = memory.words[(offset >> 2) + 1]!
+        this.#keeper.feedUp(lane, new FeedSource(name, slot, flags >>> 1, (flags & FEED_ON_DEMAND) !== 0))
         return true
       }
       case FEED_DOWN:
@@ -241,12 +243,16 @@ export class Conflate implements Stage {
       case FEED_ALIVE:
         return this.#onFeedLife(lane, type, memory.words[offset >> 2]!)
       case REPLICA: {
-        const item = this.#itemOf(lane, memory.words[offset >> 2]!)
-        if (item !== null) this.merger.replica(lane, item, memory, offset)
+        const binding = lane.items[memory.words[offset >> 2]!]!
+        const item = this.items.find(binding.name)
+        // It may answer a wish that was withdrawn meanwhile: then this number is for nobody.
+        if (item === null || item.wish !== memory.words[(offset >> 2) + 2]!) return true
+        binding.item = item
+        this.merger.replica(lane, item, memory, offset)
         return true
       }
       case REPLICA_STALE: {
-        const item = lane.items[memory.words[offset >> 2]!]?.item ?? null
+        const item = this.#itemOf(lane, memory.words[offset >> 2]!)
         if (item !== null) this.merger.setStale(item, memory.words[(offset >> 2) + 1] === 1, this.#nowMs)
         return true
       }
@@ -283,11 +289,8 @@ export class Conflate implements Stage {
   }
 
   #resolve(lane: LaneLink, number: number, binding: ItemBinding): Item | null {
-    if (lane.isPeer) {
-      const item = this.items.find(binding.name)
-      binding.item = item
-      return item
-    }
+    // A replica is bound by its REPLICA, and gone with its item.
+    if (lane.isPeer) return null
     const item = this.items.ensure(binding.name, this.#nowMs, false)
     if (item === null) return null
     binding.item = item
@@ -375,11 +378,12 @@ export class Conflate implements Stage {
   }
 
   #onPeerControl(index: number, peer: PeerLink, type: number, offset: number, length: number): boolean {
-    const name = readText(peer.controlIn.memory, offset, length)
+    const { memory } = peer.controlIn
+    const name = readText(memory, offset + 4, length - 4)
     if (type === INTEREST) {
       const item = this.items.ensure(name, this.#nowMs, true)
       if (item === null) return true
-      this.#replicas.interest(index, item)
+      this.#replicas.interest(index, item, memory.words[offset >> 2]!)
       this.#keeper.gainedInterest(item)
       return true
     }
@@ -399,11 +403,12 @@ export class Conflate implements Stage {
   #refuse(lane: LaneLink, slot: number, line: number, code: FeedErrorCode): void {
     this.#deps.metrics.add(M.updatesRefused, 1)
     if (lane.down === null) return
-    const claim = lane.down.claim(8 + code.length)
+    const claim = lane.down.claim(12 + code.length)
     if (claim < 0) return
     lane.down.memory.words[claim >> 2] = slot
     lane.down.memory.words[(claim >> 2) + 1] = line
-    lane.down.commit(UPDATE_REFUSED, 8 + writeText(lane.down.memory, claim + 8, code))
+    lane.down.memory.words[(claim >> 2) + 2] = lane.sources[slot]?.generation ?? 0
+    lane.down.commit(UPDATE_REFUSED, 12 + writeText(lane.down.memory, claim + 12, code))
   }
 }
 

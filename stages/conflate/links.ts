@@ -12,13 +12,16 @@ import type { InFlightWords } from '#src/ring/shared-words.ts'
 export class FeedSource implements Source {
   readonly name: string
   readonly slot: number
+  /** Which of the feeds that had the slot, one after another. */
+  readonly generation: number
   readonly isOnDemand: boolean
   isSilent = false
   readonly items = new Set<Item>()
 
-  constructor(name: string, slot: number, isOnDemand: boolean) {
+  constructor(name: string, slot: number, generation: number, isOnDemand: boolean) {
     this.name = name
     this.slot = slot
+    this.generation = generation
     this.isOnDemand = isOnDemand
   }
 }

@@ -12,6 +12,7 @@ import {
   FIELD_COUNT_MASK,
   FIELD_HEADER,
   FLAG_SNAPSHOT,
+  NO_FIELD,
   NULL_FIELD,
   REPLICA_FIELDS,
   REPLICA_IS_KNOWN,
@@ -71,6 +72,8 @@ export class Merger {
     const isSnapshot = (flags & FLAG_SNAPSHOT) !== 0
     const receivedMs = memory.doubles[(offset >> 3) + 3]!
     if (source !== null) this.#hear(item, source, receivedMs)
+    // At its home the update has made the item fresh; a replica is told by the update itself.
+    else if (item.isStale) this.setStale(item, false, receivedMs)
 
     const bytes = memory.bytes
     const store = this.#store
@@ -82,7 +85,8 @@ export class Merger {
     if (isSnapshot) item.beginSnapshot()
     let at = offset + UPDATE_FIELDS
     for (let i = 0; i < fieldCount; i++) {
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      // A number that was never bound stands for a field that was refused before (NO_FIELD).
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? -1
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
       const length = length16 === NULL_FIELD ? NULL_VALUE : length16
       at += FIELD_HEADER
@@ -98,6 +102,9 @@ export class Merger {
               memory.words[word + 2]!,
               fieldId < 0 ? 'FEED_NAMES_TOO_MANY' : 'FEED_FIELDS_TOO_MANY',
             )
+            // What is refused stands in no log either.
+            bytes[at - FIELD_HEADER] = NO_FIELD & 0xff
+            bytes[at - FIELD_HEADER + 1] = NO_FIELD >> 8
             if (length > 0) at += length
             continue
           }
@@ -135,7 +142,9 @@ export class Merger {
     for (let v = 0; v < views.length; v++) {
       const view = views[v]!
       if (view.mode === 'raw') {
-        if (view.entrySeqs === null || this.#namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at, isSnapshot)) {
+        // An item that appears is told to every view, also to one none of whose fields it names.
+        const isTold = isSnapshot || !wasKnown
+        if (view.entrySeqs === null || this.#namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at, isTold)) {
           this.#publish(view, receivedMs)
         }
         if (view.entrySeqs !== null) this.#noteEntry(view, item.log!)
@@ -286,7 +295,7 @@ export class Merger {
     const out = log.bytes
     let at = start
     while (at < end) {
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? NO_FIELD
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
       const length = length16 === NULL_FIELD ? 0 : length16
       out[target] = fieldId & 0xff

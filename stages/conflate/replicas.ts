@@ -6,7 +6,8 @@
  * no replica misses anything. Peers' lanes and all control are drained whatever is full, so two cores cannot wait for
  * each other.
  *
- * Invariant: a replica gets REPLICA (the whole state) first, then every update in order, until it is UNBOUND.
+ * Invariant: a replica gets REPLICA (the whole state) first, then every update in order, until it is UNBOUND. Each
+ * wish for one has a number, which its REPLICA repeats: what answers an earlier wish for the same name is not taken.
  */
 
 import { copyBytes } from '#src/bytes.ts'
@@ -39,6 +40,8 @@ export class Replicas {
   readonly #fields: FieldTable
   readonly #store: ValueStore
   readonly #claims: number[] = []
+  /** Replicas that this core has asked for, ever. */
+  #wishes = 0
 
   constructor(peers: readonly PeerLink[], fields: FieldTable, store: ValueStore) {
     this.#peers = peers
@@ -86,9 +89,10 @@ export class Replicas {
   }
 
   /** A peer has asked for a replica. */
-  interest(peerIndex: number, item: Item): void {
+  interest(peerIndex: number, item: Item, wish: number): void {
     if (item.replicas.includes(peerIndex)) return
     item.replicas.push(peerIndex)
+    item.replicaWishes.push(wish)
     this.#peers[peerIndex]!.owed.add(item)
   }
 
@@ -105,26 +109,32 @@ export class Replicas {
     }
     peer.owed.delete(item)
     item.replicas.splice(at, 1)
+    item.replicaWishes.splice(at, 1)
     return true
   }
 
   /** Sends what is owed, as far as there is room. Returns how many records it sent. */
   work(nowMs: number): number {
     let sent = 0
-    for (const peer of this.#peers) {
+    for (let index = 0; index < this.#peers.length; index++) {
+      const peer = this.#peers[index]!
       for (const item of peer.interests) {
-        const isWanted = item.subscriptionCount > 0
+        // A replica that nobody reads is kept for a while, and as long as it is kept it is kept true.
+        const isWanted = !item.isForgotten
         if (isWanted !== item.isHomeTold) {
-          const claim = peer.control.claim(textBytesMax(item.name))
+          const claim = claimOrAwait(peer.control, 4 + textBytesMax(item.name))
           if (claim < 0) break
-          peer.control.commit(isWanted ? INTEREST : DISINTEREST, writeText(peer.control.memory, claim, item.name))
+          if (isWanted) item.wish = ++this.#wishes
+          peer.control.memory.words[claim >> 2] = item.wish
+          const length = 4 + writeText(peer.control.memory, claim + 4, item.name)
+          peer.control.commit(isWanted ? INTEREST : DISINTEREST, length)
           item.isHomeTold = isWanted
           sent++
         }
         peer.interests.delete(item)
       }
       for (const item of peer.owed) {
-        if (!this.#sendWhole(peer, item, nowMs)) break
+        if (!this.#sendWhole(peer, item, item.replicaWishes[item.replicas.indexOf(index)]!, nowMs)) break
         peer.owed.delete(item)
         sent++
       }
@@ -189,7 +199,7 @@ export class Replicas {
     peer.data.commit(type, length)
   }
 
-  #sendWhole(peer: PeerLink, item: Item, nowMs: number): boolean {
+  #sendWhole(peer: PeerLink, item: Item, wish: number, nowMs: number): boolean {
     const producer = peer.data
     const content = JSON.stringify(item.name).slice(1, -1)
     for (let i = 0; i < item.fieldCount; i++) if (!this.#bindField(peer, item.fieldIds[i]!)) return false
@@ -205,7 +215,7 @@ export class Replicas {
     const word = claim >> 2
     words[word] = item.id
     words[word + 1] = (item.isKnown ? REPLICA_IS_KNOWN : 0) | (item.isStale ? REPLICA_IS_STALE : 0)
-    words[word + 2] = 0
+    words[word + 2] = wish
     words[word + 3] = item.fieldCount & FIELD_COUNT_MASK
     doubles[(claim >> 3) + 2] = item.timeMs
     doubles[(claim >> 3) + 3] = nowMs

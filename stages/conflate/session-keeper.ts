@@ -196,7 +196,7 @@ export class SessionKeeper {
     item.views.push(view)
     if (mode === 'raw') {
       item.log ??= new ItemLog(this.#deps.rawLogBytes, this.#deps.rawLogUpdates)
-      if (fieldIds !== null) view.entrySeqs = new Array<number>(item.log.entriesMax).fill(view.seq)
+      if (fieldIds !== null) view.entrySeqs = new Array<number>(item.log.slotCount).fill(view.seq)
     }
     return view
   }

@@ -4,9 +4,13 @@ import { LineSplitter } from '#src/codec/lines.ts'
 import type { Timed } from '#src/time/timing-wheel.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 
+const GENERATION_MASK = 2 ** 30 - 1
+
 export class FeedConnection implements Timed {
   readonly socket: StreamSocket
   readonly slot: number
+  /** Which of the feeds that had the slot, modulo 2^30 (see FEED_UP). */
+  readonly generation: number
   readonly splitter: LineSplitter
   /** Empty until the feed has said who it is. */
   name = ''
@@ -14,6 +18,8 @@ export class FeedConnection implements Timed {
   /** FEED_UP is queued: the cores know the slot. */
   isUp = false
   heartbeatMs = 0
+  /** Items that it was told are wanted: a core may say so twice, to all feeds and to one that has just come. */
+  readonly wanted = new Set<string>()
   heardMs: number
   isSilent = false
   /** Lines that are read and handed over, or refused. */
@@ -47,6 +53,7 @@ export class FeedConnection implements Timed {
   constructor(
     socket: StreamSocket,
     slot: number,
+    generation: number,
     lineBytesMax: number,
     cores: number,
     nowMs: number,
@@ -54,6 +61,7 @@ export class FeedConnection implements Timed {
   ) {
     this.socket = socket
     this.slot = slot
+    this.generation = generation & GENERATION_MASK
     this.splitter = new LineSplitter(lineBytesMax)
     this.heardMs = nowMs
     this.checkpoint = new Int32Array(cores)

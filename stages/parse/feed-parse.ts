@@ -11,7 +11,7 @@
 
 import { FeedLineParser, LINE_BAD, LINE_BLANK, LINE_DELETE, LINE_GREETING } from '#src/codec/feed-line.ts'
 import { ackLine, closingLine, errorLine, unwantedLine, wantedLine, welcomeLine } from '#src/codec/feed-reply.ts'
-import { FEED_ALIVE, FEED_DOWN, FEED_SILENT, FEED_UP } from '#src/codec/record.ts'
+import { FEED_ALIVE, FEED_DOWN, FEED_ON_DEMAND, FEED_SILENT, FEED_UP } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import type { Log } from '#src/log.ts'
@@ -57,12 +57,13 @@ export class FeedParse implements Stage {
     this.#ackTurn = { timerDueMs: 0, timerNext: null, timerPrev: null, onTimer: nowMs => this.#onAckTurn(nowMs) }
   }
 
-  admit(socket: StreamSocket, slot: number): void {
+  admit(socket: StreamSocket, slot: number, generation: number): void {
     const { config, clock, lane, metrics, log } = this.#deps
     const nowMs = clock.nowMs()
     const connection = new FeedConnection(
       socket,
       slot,
+      generation,
       config.feedLineBytesMax,
       lane.cores.length,
       nowMs,
@@ -82,14 +83,20 @@ export class FeedParse implements Stage {
   tellWanted(slot: number, item: string, isWanted: boolean): void {
     const line = isWanted ? wantedLine(item) : unwantedLine(item)
     for (const connection of this.connections.values()) {
-      if (connection.isOnDemand && (slot < 0 || slot === connection.slot)) this.#say(connection, line)
+      if (!connection.isOnDemand || (slot >= 0 && slot !== connection.slot)) continue
+      if (connection.wanted.has(item) === isWanted) continue
+      if (isWanted) connection.wanted.add(item)
+      else connection.wanted.delete(item)
+      this.#say(connection, line)
     }
   }
 
   /** A core has refused what a line said. */
-  tellRefused(slot: number, line: number, code: FeedErrorCode): void {
+  tellRefused(slot: number, generation: number, line: number, code: FeedErrorCode): void {
     const connection = this.connections.get(slot)
-    if (connection !== undefined) this.#countError(connection, line, code, MESSAGES[code] ?? 'the server refused it')
+    // Another feed may have the slot by now.
+    if (connection?.generation === generation)
+      this.#countError(connection, line, code, MESSAGES[code] ?? 'the server refused it')
   }
 
   /** Goes on with what was held. Returns how many lines were handed over since the last call. */
@@ -226,7 +233,7 @@ export class FeedParse implements Stage {
 
   #bringUp(connection: FeedConnection): boolean {
     const { lane } = this.#deps
-    const flag = connection.isOnDemand ? 1 : 0
+    const flag = connection.generation * 2 + (connection.isOnDemand ? FEED_ON_DEMAND : 0)
     if (lane.offerAll(FEED_UP, connection.slot, flag, connection.name) !== OFFERED) return false
     connection.isUp = true
     return true

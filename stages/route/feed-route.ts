@@ -18,7 +18,7 @@ export interface FeedRouteDeps {
   readonly drainRecordsMax: number
   readonly queueCapacity: number
   readonly tellWanted: (slot: number, item: string, isWanted: boolean) => void
-  readonly tellRefused: (slot: number, line: number, code: FeedErrorCode) => void
+  readonly tellRefused: (slot: number, generation: number, line: number, code: FeedErrorCode) => void
 }
 
 export class FeedRoute implements Stage {
@@ -61,8 +61,10 @@ export class FeedRoute implements Stage {
       case UNBIND:
         return this.#deps.lane.unbind(number) === OFFERED
       case UPDATE_REFUSED: {
-        const code = readText(memory, offset + 8, length - 8) as FeedErrorCode
-        this.#deps.tellRefused(number, memory.words[(offset >> 2) + 1]!, code)
+        const line = memory.words[(offset >> 2) + 1]!
+        const generation = memory.words[(offset >> 2) + 2]!
+        const code = readText(memory, offset + 12, length - 12) as FeedErrorCode
+        this.#deps.tellRefused(number, generation, line, code)
         return true
       }
       default:

@@ -251,8 +251,14 @@ export class RequestRoute implements Stage {
   }
 
   #publish(connection: ClientConnection, line: string, nowMs: number): void {
-    const { parser, lane } = this.#deps
+    const { parser, lane, config } = this.#deps
     const bytes = Buffer.from(line)
+    // A form may grow when it is written as JSON; queues and logs hold the longest line and the longest body.
+    const lineBytesMax = Math.max(config.feedLineBytesMax, config.requestBodyBytesMax)
+    if (bytes.length > lineBytesMax) {
+      const message = `the fields take more than ${lineBytesMax} bytes as JSON`
+      return this.#error(connection, 413, 'REQUEST_BODY_TOO_LARGE', message)
+    }
     const kind = parser.parse(bytes, 0, bytes.length)
     if (kind === LINE_BAD) return this.#error(connection, 400, 'FIELDS_INVALID', parser.errorMessage)
     const isDeletion = line.endsWith('"deleted":true}')

@@ -200,7 +200,7 @@ export class Write implements Stage {
   }
 
   #onFlush(ring: RecordConsumer, offset: number): void {
-    const { metrics, latency, inFlight } = this.#deps
+    const { metrics, latency } = this.#deps
     const { words, doubles, bytes } = ring.memory
     const word = offset >> 2
     const count = words[word]!
@@ -283,7 +283,13 @@ export class Write implements Stage {
 
   /** The socket has fallen behind: an empty write behind the others tells when it has caught up. */
   #awaitTaken(connection: ClientConnection, length: number): void {
-    if (connection.pendingBytes === 0) connection.pendingSinceMs = this.#nowMs
+    if (connection.pendingBytes === 0) {
+      connection.pendingSinceMs = this.#nowMs
+      // Where stallTimeoutMs is the shorter, the turn of the next keepalive would come too late.
+      if (connection.timerDueMs > this.#nowMs + this.#deps.config.stallTimeoutMs + KEEPALIVE_ROUND_MS) {
+        this.#deps.wheel.schedule(connection, this.#nowMs + this.#deps.config.stallTimeoutMs)
+      }
+    }
     connection.pendingBytes += length
     connection.onTaken ??= () => this.#onTaken(connection)
     connection.socket.write(EMPTY, connection.onTaken)
