@@ -57,6 +57,7 @@ export class SessionKeeper {
     this.#deps = deps
     this.#buckets = new DelayBuckets(deps.wheel, bucket => {
       for (const session of bucket.gathering) {
+        if (session.state !== GATHERING) continue
         session.state = READY
         deps.enqueue(session)
       }

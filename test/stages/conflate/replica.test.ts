@@ -1,0 +1,60 @@
+import test from 'ava'
+import { FIELD_HEADER, REPLICA_FIELDS, REPLICA_IS_KNOWN } from '#src/codec/record.ts'
+import { Item } from '#src/domain/item.ts'
+import { Session } from '#src/domain/session.ts'
+import { DIRTY, NEEDS_SNAPSHOT, Subscription } from '#src/domain/subscription.ts'
+import { ValueStore } from '#src/domain/value-store.ts'
+import { View } from '#src/domain/view.ts'
+import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
+import { createLocalQueue } from '#src/ring/local-queue.ts'
+import { countersOf, createCounters } from '#src/ring/shared-words.ts'
+import { TimingWheel } from '#src/time/timing-wheel.ts'
+import { LaneLink } from '#stages/conflate/links.ts'
+import { Merger } from '#stages/conflate/merge.ts'
+
+test('[I11] a replica that comes gives its snapshot to everybody who waits for it (found: not to the second)', t => {
+  const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
+  const store = new ValueStore(1 << 16)
+  const merger = new Merger({
+    store,
+    wheel: new TimingWheel(0),
+    metrics,
+    fieldsMax: 8,
+    refuse: () => t.fail('refused'),
+  })
+  const { producer, consumer } = createLocalQueue(1 << 12)
+  const lane = new LaneLink(-1, consumer, null)
+  lane.fields[4] = 7
+
+  const item = new Item(0, 'A', 1, 0, () => {})
+  const view = new View(item, 'merge', null, 'merge')
+  item.views.push(view)
+  const ready: number[] = []
+  const subscriptions = [0, 1, 2, 3, 4].map(slot => {
+    const origin = { id: '', edge: 0, slot, generation: 1, address: '', sinceMs: 0 }
+    const whole = { ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' } as const
+    const session = new Session(whole, 0, null, one => ready.push(one.slot))
+    const subscription = new Subscription(session, view, 0)
+    view.add(subscription)
+    merger.begin(subscription, 0)
+    return subscription
+  })
+  t.deepEqual(ready, [], 'the item is not known yet')
+
+  const length = REPLICA_FIELDS + FIELD_HEADER + 3
+  const claim = producer.claim(length)
+  const { bytes, words, doubles } = producer.memory
+  words.set([0, REPLICA_IS_KNOWN, 0, 1], claim >> 2)
+  doubles.set([Number.NaN, 5, 12, 20], (claim >> 3) + 2)
+  bytes.set([4, 0, 3, 0, 0x31, 0x2e, 0x35], claim + REPLICA_FIELDS)
+  merger.replica(lane, item, producer.memory, claim)
+
+  t.deepEqual([item.isKnown, item.seq, item.rawSeq, item.fieldIds[0], view.seq], [true, 12, 20, 7, 12])
+  t.is(store.bytes.toString('latin1', item.blockOffsets[0], item.blockOffsets[0]! + item.lengths[0]!), '1.5')
+  t.deepEqual([...ready].sort(), [0, 1, 2, 3, 4])
+  t.is(metrics.get(M.updatesPublished), 5, 'one update a session')
+  t.is(view.cleanCount, 0)
+  for (const { state, sentItemSeq, sentSeq } of subscriptions) {
+    t.deepEqual([state, sentItemSeq, sentSeq], [DIRTY, NEEDS_SNAPSHOT, 11])
+  }
+})

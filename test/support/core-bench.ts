@@ -1,0 +1,189 @@
+/**
+ * A whole core, conflate and batch as pipeline.ts puts them together, with queues in plain memory and a clock that stands
+ * still: lines of feeds go in, records for an edge come out. The edge is the test: it says what its peers have taken.
+ */
+
+import { FeedLineParser, LINE_DELETE, LINE_UPDATE } from '#src/codec/feed-line.ts'
+import { NameTable } from '#src/codec/name-table.ts'
+import {
+  CLOSE,
+  CONNECTION_BYTES,
+  CONTROL_TEXT,
+  END,
+  FEED_UP,
+  FLUSH,
+  FLUSH_CONNECTIONS,
+  OPEN,
+  textBytesMax,
+  WRITABLE,
+  writeText,
+} from '#src/codec/record.ts'
+import { makeConfig } from '#src/config/check.ts'
+import type { Config } from '#src/config/config.ts'
+import type { StreamRequest } from '#src/domain/stream-request.ts'
+import { silentLog } from '#src/log.ts'
+import { BLOCK_SLOTS, ThreadMetrics } from '#src/metrics/names.ts'
+import { createLocalQueue, type LocalQueue } from '#src/ring/local-queue.ts'
+import { countersOf, createCounters, InFlightWords } from '#src/ring/shared-words.ts'
+import { VirtualClock } from '#src/time/clock.ts'
+import { TimingWheel } from '#src/time/timing-wheel.ts'
+import { HTTP_SLOT, Lane } from '#stages/lane.ts'
+import { buildCore, type CoreRole } from '#stages/pipeline.ts'
+
+export interface Flush {
+  readonly type: 'flush' | 'end'
+  readonly slots: readonly number[]
+  readonly generations: readonly number[]
+  readonly updates: number
+  readonly text: string
+}
+
+/** A record of a stream, as JSON. */
+export interface StreamRecord {
+  readonly item: string
+  readonly seq?: number
+  readonly snapshot?: true
+  readonly time?: number
+  readonly fields?: Readonly<Record<string, string | null>>
+  readonly stale?: boolean
+  readonly deleted?: true
+  readonly lost?: number
+}
+
+const QUEUE_BYTES = 1 << 20
+
+export class CoreBench {
+  readonly config: Config
+  readonly clock = new VirtualClock()
+  readonly core: CoreRole
+  readonly inFlight: InFlightWords
+  readonly metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
+  readonly #wheel: TimingWheel
+  readonly #lane: Lane
+  readonly #parser: FeedLineParser
+  readonly #control: LocalQueue
+  readonly #out: LocalQueue
+
+  /** Settings may be smaller here than the program allows. */
+  constructor(settings: Partial<Config> = {}, outBytes = QUEUE_BYTES) {
+    const config = { ...makeConfig(), ...settings }
+    this.config = config
+    this.inFlight = new InFlightWords(InFlightWords.create(256))
+    const nowMs = this.clock.nowMs()
+    this.#wheel = new TimingWheel(nowMs)
+    const data = createLocalQueue(QUEUE_BYTES)
+    const down = createLocalQueue(QUEUE_BYTES)
+    this.#control = createLocalQueue(QUEUE_BYTES)
+    this.#out = createLocalQueue(outBytes)
+    this.core = buildCore(
+      { config, clock: this.clock, wheel: this.#wheel, metrics: this.metrics, log: silentLog },
+      {
+        core: 0,
+        cores: 1,
+        lanes: [{ data: data.consumer, down: down.producer }],
+        edges: [{ control: this.#control.consumer, out: this.#out.producer, inFlight: this.inFlight }],
+        peers: [],
+        epoch: 'e',
+      },
+    )
+    const items = new NameTable(config.itemsMax, config.itemNameBytesMax)
+    const fields = new NameTable(config.fieldNamesMax, config.fieldNameBytesMax)
+    this.#lane = new Lane([data.producer], items, fields)
+    this.#parser = new FeedLineParser(config, items, fields)
+    this.#lane.offerAll(FEED_UP, HTTP_SLOT, 0, 'http')
+  }
+
+  /** A line of a feed; it must be a good one. */
+  feed(line: object): void {
+    const bytes = Buffer.from(JSON.stringify(line))
+    const kind = this.#parser.parse(bytes, 0, bytes.length)
+    if (kind !== LINE_UPDATE && kind !== LINE_DELETE) throw new Error(this.#parser.errorMessage)
+    this.#lane.offer(this.#parser, kind === LINE_DELETE, HTTP_SLOT, 0, this.clock.nowMs())
+    this.#lane.publish()
+  }
+
+  open(slot: number, generation: number, wish: Partial<StreamRequest> & { items: readonly string[] }): void {
+    const request: StreamRequest = {
+      encoding: 'ndjson',
+      mode: 'merge',
+      fields: null,
+      maxFrequency: 0,
+      maxDelayMs: 0,
+      onLost: 'snapshot',
+      ...wish,
+    }
+    this.#tell(OPEN, slot, generation, JSON.stringify({ id: `s${slot}.${generation}`, address: '', request }))
+  }
+
+  close(slot: number, generation: number): void {
+    this.#tell(CLOSE, slot, generation, '')
+  }
+
+  /** One turn of the duty cycle, `ms` later. */
+  turn(ms = 0): number {
+    this.clock.advance(ms)
+    const nowMs = this.clock.nowMs()
+    let done = this.#wheel.advance(nowMs)
+    for (const stage of this.core.stages) done += stage.work(nowMs)
+    this.core.publish()
+    return done
+  }
+
+  /** Turns until there is nothing to do. */
+  settle(): void {
+    while (this.turn() > 0);
+  }
+
+  /** What the edge finds in its ring; up to `countMax` records, those of sessions' openings not told. */
+  take(countMax = Number.POSITIVE_INFINITY): Flush[] {
+    const flushes: Flush[] = []
+    const { memory } = this.#out.consumer
+    this.#out.consumer.drain((type, offset, length) => {
+      const words = memory.words.subarray(offset >> 2)
+      if (type === FLUSH) {
+        const [count, bytes, updates] = [words[0]!, words[1]!, words[2]!]
+        const at = FLUSH_CONNECTIONS >> 2
+        const pairs = Array.from({ length: count }, (_, i) => [words[at + 2 * i]!, words[at + 2 * i + 1]!] as const)
+        const start = offset + FLUSH_CONNECTIONS + count * CONNECTION_BYTES
+        flushes.push({
+          type: 'flush',
+          slots: pairs.map(([slot]) => slot),
+          generations: pairs.map(([, generation]) => generation),
+          updates,
+          text: memory.bytes.toString('utf8', start, start + bytes),
+        })
+      } else if (type === END) {
+        const text = memory.bytes.toString('utf8', offset + CONTROL_TEXT, offset + length)
+        flushes.push({ type: 'end', slots: [words[0]!], generations: [words[1]!], updates: 0, text })
+      }
+      return true
+    }, countMax)
+    return flushes
+  }
+
+  /** The peer has taken all that is in flight to it; write's side of the protocol. */
+  took(slot: number, generation: number, bytes = this.inFlight.bytes(slot)): void {
+    const left = this.inFlight.subtract(slot, bytes)
+    if (left <= this.config.windowBytes >> 1 && this.inFlight.takeWaiting(slot)) {
+      this.#tell(WRITABLE, slot, generation, '')
+    }
+  }
+
+  #tell(type: number, slot: number, generation: number, text: string): void {
+    const { producer } = this.#control
+    const claim = producer.claim(CONTROL_TEXT + textBytesMax(text))
+    producer.memory.words[claim >> 2] = slot
+    producer.memory.words[(claim >> 2) + 1] = generation
+    producer.commit(type, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
+    producer.publish()
+  }
+}
+
+/** The records of a flush, either encoding. */
+export function recordsOf(text: string): StreamRecord[] {
+  return text
+    .split('\n')
+    .map(line => (line.startsWith('data: ') ? line.slice(6) : line))
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line) as StreamRecord)
+}
