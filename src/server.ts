@@ -122,7 +122,8 @@ function startPools(placement: Placement, tasks: readonly ThreadTask[]): { crews
 }
 
 async function closeDown(crews: readonly Crew[], config: Config): Promise<void> {
-  const quietly = (order: ThreadOrder) => orderAll(crews, order).catch(() => {})
+  // A thread that has died answers at once: the others still take every step.
+  const quietly = (order: ThreadOrder) => Promise.allSettled(crews.map(crew => crew.order(order)))
   await quietly({ kind: 'drain' })
   await sleep(Math.min(SETTLE_MS, config.closeTimeoutMs / 2))
   await quietly({ kind: 'endSessions' })

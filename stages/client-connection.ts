@@ -32,6 +32,10 @@ export class ClientConnection implements Timed {
   unread: Buffer | null = null
   resumeFrom = 0
   neededBytes = 0
+  /** Bytes that came where nothing was to come. */
+  droppedBytes = 0
+  /** Requests that are here already are read at the next turn. */
+  hasMore = false
   /** How the request under way is to be answered. */
   frame: AnswerFrame | null = null
   gathering: Gathering | null = null
@@ -42,6 +46,8 @@ export class ClientConnection implements Timed {
   /** Flush bytes written that the system has not taken, and since when nothing was taken. */
   pendingBytes = 0
   pendingSinceMs = 0
+  /** What the system had not taken at the last look: any change is progress. */
+  unsentBytes = 0
   wroteMs = 0
   /** Told to the core when its queue has room. */
   owesClose = false

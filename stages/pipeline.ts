@@ -19,7 +19,7 @@ import { randomBytes } from 'node:crypto'
 import { FeedLineParser } from '#src/codec/feed-line.ts'
 import { closingLine } from '#src/codec/feed-reply.ts'
 import { type Answer, errorAnswer, UNREAD_FRAME } from '#src/codec/http-response.ts'
-import { NameTable } from '#src/codec/name-table.ts'
+import { HASH_START, NameTable } from '#src/codec/name-table.ts'
 import { FEED_UP } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { Session } from '#src/domain/session.ts'
@@ -31,6 +31,7 @@ import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { Accept } from './accept/accept.ts'
+import { Refusals } from './accept/refusals.ts'
 import { Batch, type BatchOutput } from './batch/batch.ts'
 import { type ClientConnection, READING } from './client-connection.ts'
 import { Conflate } from './conflate/conflate.ts'
@@ -40,7 +41,6 @@ import { FeedParse } from './parse/feed-parse.ts'
 import { RequestParse } from './parse/request-parse.ts'
 import { FeedRoute } from './route/feed-route.ts'
 import { RequestRoute } from './route/request-route.ts'
-import type { StreamSocket } from './socket.ts'
 import type { Stage } from './stage.ts'
 import { Write } from './write/write.ts'
 
@@ -87,23 +87,30 @@ export interface LaneRole extends Role {
   readonly feedAccept: Accept | null
 }
 
-export function buildLane(context: ThreadContext, queues: LaneQueues, takesFeeds: boolean): LaneRole {
+/** `hashStart` is unlike another thread's, so that no peer can choose names that collide. */
+export function buildLane(
+  context: ThreadContext,
+  queues: LaneQueues,
+  takesFeeds: boolean,
+  hashStart = HASH_START,
+): LaneRole {
   const { config } = context
-  const items = new NameTable(config.itemsMax, config.itemNameBytesMax)
-  const fields = new NameTable(config.fieldNamesMax, config.fieldNameBytesMax)
+  const items = new NameTable(config.itemsMax, config.itemNameBytesMax, hashStart)
+  const fields = new NameTable(config.fieldNamesMax, config.fieldNameBytesMax, hashStart)
   const lane = new Lane(queues.data, items, fields)
   lane.offerAll(FEED_UP, HTTP_SLOT, 0, 'http')
   let feeds: FeedParse | null = null
   let accept: Accept | null = null
   if (takesFeeds) {
+    const refusals = new Refusals(context.wheel, context.clock, config.closeTimeoutMs)
     accept = new Accept({
       slotsMax: config.feedConnectionsMax + 1,
       slotMin: HTTP_SLOT + 1,
       admit: (socket, slot, generation) => feeds!.admit(socket, slot, generation),
-      refuse: refuseFeed,
+      refuse: (socket, isClosing) => refusals.refuse(socket, feedRefusal(isClosing)),
     })
-    const { release } = bindRelease(accept)
-    feeds = new FeedParse({ ...context, lane, release })
+    const feedAccept = accept
+    feeds = new FeedParse({ ...context, lane, release: slot => feedAccept.release(slot) })
   }
   const route = new FeedRoute({
     lane,
@@ -117,18 +124,10 @@ export function buildLane(context: ThreadContext, queues: LaneQueues, takesFeeds
   return { stages, lane, feeds, feedAccept: accept, publish: () => lane.publish(), gauge: () => {} }
 }
 
-function refuseFeed(socket: StreamSocket, isClosing: boolean): void {
-  socket.on('error', () => {})
-  socket.end(
-    isClosing
-      ? closingLine('SERVER_CLOSING', 'the server is going down')
-      : closingLine('FEED_CONNECTIONS_TOO_MANY', 'as many feeds are connected as may be (feedConnectionsMax)'),
-  )
-  socket.resume()
-}
-
-function bindRelease(accept: Accept): { release: (slot: number) => void } {
-  return { release: slot => accept.release(slot) }
+function feedRefusal(isClosing: boolean): string {
+  return isClosing
+    ? closingLine('SERVER_CLOSING', 'the server is going down')
+    : closingLine('FEED_CONNECTIONS_TOO_MANY', 'as many feeds are connected as may be (feedConnectionsMax)')
 }
 
 // ── Core: conflation and batching ────────────────────────────────────────────────────────────────────────────────────
@@ -265,7 +264,7 @@ export function buildEdge(
     isReady: () => !accept.isClosing,
     resume: (connection, nowMs) => parse.resume(connection, nowMs),
     beginStream: (connection, head, nowMs) => write.beginStream(connection, head, nowMs),
-    scheduleClose: (connection, nowMs) => wheel.schedule(connection, nowMs + config.closeTimeoutMs),
+    schedule: (connection, dueMs) => wheel.schedule(connection, dueMs),
   })
   const parse: RequestParse = new RequestParse({
     config,
@@ -280,6 +279,7 @@ export function buildEdge(
       accept.release(connection.slot)
     },
   })
+  const refusals = new Refusals(wheel, clock, config.closeTimeoutMs)
   const accept: Accept = new Accept({
     slotsMax: config.connectionsMax,
     slotMin: 0,
@@ -289,7 +289,7 @@ export function buildEdge(
     },
     refuse: (socket, isClosing) => {
       metrics.add(M.connectionsRefused, 1)
-      refuseClient(socket, isClosing)
+      refusals.refuse(socket, clientRefusal(isClosing))
     },
   })
   return {
@@ -314,25 +314,15 @@ function openOf(parse: RequestParse): ClientConnection[] {
   return parse.connections.filter(connection => connection !== null)
 }
 
-function refuseClient(socket: StreamSocket, isClosing: boolean): void {
-  socket.on('error', () => {})
-  socket.end(
-    isClosing
-      ? errorAnswer(
-          { status: 503, code: 'SERVER_CLOSING', message: 'the server is going down', retryAfterS: 1 },
-          UNREAD_FRAME,
-        )
-      : errorAnswer(
-          {
-            status: 503,
-            code: 'CONNECTIONS_TOO_MANY',
-            message: 'as many connections are open as may be',
-            retryAfterS: 1,
-          },
-          UNREAD_FRAME,
-        ),
-  )
-  socket.resume()
+function clientRefusal(isClosing: boolean): Buffer {
+  const reason = isClosing
+    ? ({ code: 'SERVER_CLOSING', message: 'the server is going down' } as const)
+    : ({ code: 'CONNECTIONS_TOO_MANY', message: 'as many connections are open as may be' } as const)
+  return errorAnswer({ status: 503, ...reason, retryAfterS: 1 }, UNREAD_FRAME)
+}
+
+export function randomHashStart(): number {
+  return randomBytes(4).readInt32LE()
 }
 
 /** Unguessable, and short enough for a log line. */

@@ -8,6 +8,8 @@ export interface StreamSocket {
   /** Bytes written that the system has not taken. */
   readonly writableLength: number
   readonly destroyed: boolean
+  /** Node's own handle: its idle timeout looks at the same number to see progress within a long write. */
+  readonly _handle?: { readonly writeQueueSize?: number } | null
   /** Whose socket it is: listeners are shared by all connections and find theirs here. */
   owner?: unknown
   write(bytes: Buffer | string, onTaken?: () => void): boolean
@@ -19,4 +21,9 @@ export interface StreamSocket {
   on(event: 'data', listener: (this: StreamSocket, chunk: Buffer) => void): unknown
   on(event: 'end' | 'close', listener: (this: StreamSocket) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** Bytes that the system has not taken, also of a write that is under way. */
+export function unsentBytesOf(socket: StreamSocket): number {
+  return socket.writableLength === 0 ? 0 : (socket._handle?.writeQueueSize ?? 0) + socket.writableLength
 }

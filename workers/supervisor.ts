@@ -26,12 +26,14 @@ export class Supervisor {
   readonly #alarm: Alarm
   #fail: (error: ProgramError) => void = () => {}
   #isStopping = false
+  readonly #startedMs: number
   #lookedMs: number
 
   constructor(threads: readonly Watched[], clock: Clock) {
     this.#threads = threads
     this.#clock = clock
-    this.#lookedMs = clock.nowMs()
+    this.#startedMs = clock.nowMs()
+    this.#lookedMs = this.#startedMs
     this.failed = new Promise(resolve => {
       this.#fail = resolve
     })
@@ -61,8 +63,8 @@ export class Supervisor {
     const wasStopped = nowMs - this.#lookedMs > LOOK_MS * 2
     this.#lookedMs = nowMs
     for (const { crew, counters } of this.#threads) {
-      const aliveMs = counters[M.aliveSeconds]! * 1_000
-      if (!wasStopped && aliveMs > 0 && nowMs - aliveMs > HANG_MS) {
+      const aliveMs = Math.max(this.#startedMs, counters[M.aliveSeconds]! * 1_000)
+      if (!wasStopped && nowMs - aliveMs > HANG_MS) {
         this.#fail(
           new ProgramError('THREAD_DIED', `thread ${crew.name} hangs: its loop has not turned for ${HANG_MS} ms`),
         )

@@ -25,6 +25,7 @@ import {
   type EdgeRole,
   type LaneRole,
   type Role,
+  randomHashStart,
   randomSessionId,
 } from '#stages/pipeline.ts'
 import type { StreamSocket } from '#stages/socket.ts'
@@ -80,7 +81,7 @@ export class Thread {
     this.#wheel = new TimingWheel(nowMs)
     const context = { config, clock: realClock, wheel: this.#wheel, metrics: this.#metrics, log: this.log }
     this.#core = plan.core < 0 ? null : buildCore(context, this.#coreQueues())
-    this.#lane = plan.lane < 0 ? null : buildLane(context, this.#laneQueues(), plan.takesFeeds)
+    this.#lane = plan.lane < 0 ? null : buildLane(context, this.#laneQueues(), plan.takesFeeds, randomHashStart())
     this.#edge = plan.edge < 0 ? null : buildEdge(context, this.#edgeQueues(), this.#lane!.lane, this.#surroundings())
     // In the order of the flow, so that in one thread an update passes all stages in one turn.
     for (const role of [this.#lane, this.#core, this.#edge]) if (role !== null) this.#roles.push(role)
@@ -123,7 +124,7 @@ export class Thread {
     this.#listeners.push(await listen(options, onSocket))
   }
 
-  /** Not ready any more: no new connections, feeds are told and acknowledged, idle connections end. */
+  /** Not ready any more: no new connections, feeds are not read any more, idle connections end. */
   drain(): void {
     for (const listener of this.#listeners) void listener.close()
     if (this.#edge !== null) {
@@ -131,12 +132,13 @@ export class Thread {
       this.#edge.closeIdle()
     }
     if (this.#lane?.feedAccept) this.#lane.feedAccept.isClosing = true
-    this.#lane?.feeds?.close()
+    this.#lane?.feeds?.pause()
     this.#loop.wake()
   }
 
-  /** The sessions of this thread flush and end. */
+  /** Feeds are told how far they came, and end; the sessions of this thread flush and end. */
   endSessions(): void {
+    this.#lane?.feeds?.close()
     this.#core?.endSessions(realClock.nowMs())
     this.#loop.wake()
   }

@@ -8,6 +8,9 @@ import { ProgramError } from '#src/errors.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import { LISTEN_BACKLOG } from './accept.ts'
 
+/** TCP looks after a peer that says nothing, so that a host that vanished does not keep its place for ever. */
+const KEEPALIVE_DELAY_MS = 60_000
+
 export interface ListenOptions {
   readonly host: string
   readonly port: number
@@ -23,7 +26,10 @@ export interface Listener {
 
 export function listen(options: ListenOptions, onSocket: (socket: StreamSocket) => void): Promise<Listener> {
   const { host, port, isShared, allowHalfOpen } = options
-  const server = createServer({ allowHalfOpen, noDelay: true, pauseOnConnect: false }, onSocket)
+  const server = createServer(
+    { allowHalfOpen, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_DELAY_MS },
+    onSocket,
+  )
   return new Promise((resolve, reject) => {
     server.once('error', error => reject(listenError(error, host, port)))
     server.listen({ host, port, backlog: LISTEN_BACKLOG, exclusive: true, reusePort: isShared }, () => {

@@ -50,6 +50,7 @@ export class FeedParse implements Stage {
   readonly #held = new Set<FeedConnection>()
   readonly #ackTurn: Timed
   #handled = 0
+  #isPaused = false
 
   constructor(deps: FeedParseDeps) {
     this.#deps = deps
@@ -118,7 +119,13 @@ export class FeedParse implements Stage {
     return this.#deps.config.feedConnectionsMax
   }
 
-  /** The server goes down: no more lines; what is handed over is acknowledged, then the connections end. */
+  /** The server goes down: no more is read; what is here is handed over and acknowledged. */
+  pause(): void {
+    this.#isPaused = true
+    for (const connection of this.connections.values()) connection.socket.pause()
+  }
+
+  /** The connections are told what is merged, and end. */
   close(): void {
     for (const connection of this.connections.values()) {
       this.#refuse(connection, 'SERVER_CLOSING', 'the server is going down')
@@ -172,7 +179,7 @@ export class FeedParse implements Stage {
     if (connection.isEnded) return this.#finish(connection)
     if (connection.isHeld) {
       connection.isHeld = false
-      connection.socket.resume()
+      if (!this.#isPaused) connection.socket.resume()
     }
     this.#awaitAck(connection, nowMs)
     return true
@@ -295,14 +302,15 @@ export class FeedParse implements Stage {
 
   /** The last line is handed over: tells the cores that the feed has ended. False when there is no room for that. */
   #finish(connection: FeedConnection): boolean {
-    const { lane, metrics, wheel, clock } = this.#deps
+    const { config, lane, metrics, wheel, clock } = this.#deps
     if (connection.isUp) {
       if (lane.offerAll(FEED_DOWN, connection.slot, 0, null) !== OFFERED) return false
       connection.isUp = false
       metrics.add(M.feedsStale, 1)
     }
     connection.isFinished = true
-    wheel.cancel(connection)
+    // A peer that does not take its last acknowledgement is cut off.
+    wheel.schedule(connection, clock.nowMs() + config.closeTimeoutMs)
     this.#awaitAck(connection, clock.nowMs())
     this.#forgetWhenDone(connection)
     return true
@@ -366,7 +374,7 @@ export class FeedParse implements Stage {
   /** The heartbeat's time is over, or that of a refused connection to close. */
   #onSilenceTurn(connection: FeedConnection, nowMs: number): void {
     const { wheel, lane, log } = this.#deps
-    if (connection.isRefused) {
+    if (connection.isRefused || connection.isFinished) {
       connection.socket.destroy()
       return
     }

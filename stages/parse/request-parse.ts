@@ -13,9 +13,16 @@ import type { Config } from '#src/config/config.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { CLOSED, CLOSING, ClientConnection, READING } from '#stages/client-connection.ts'
+import { ASKING, CLOSED, CLOSING, ClientConnection, READING, STREAMING } from '#stages/client-connection.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import type { Stage } from '#stages/stage.ts'
+
+/** What one connection may have answered before others have their turn. */
+const REQUESTS_IN_A_ROW = 64
+/** What a client may send that means nothing before it is cut off. */
+const DROPPED_BYTES_MAX = 1 << 20
+/** Reads of the system that may come after a pause. */
+const READS_BYTES_MAX = 2 * 65_536
 
 export interface RequestParseDeps {
   readonly config: Config
@@ -41,6 +48,8 @@ export class RequestParse implements Stage {
   readonly #onData: (this: StreamSocket, chunk: Buffer) => void
   readonly #onEnd: (this: StreamSocket) => void
   readonly #onClose: (this: StreamSocket) => void
+  /** The connection whose requests are being read. */
+  #advancing: ClientConnection | null = null
   #handled = 0
 
   constructor(deps: RequestParseDeps) {
@@ -72,19 +81,23 @@ export class RequestParse implements Stage {
     wheel.schedule(connection, clock.nowMs() + config.requestTimeoutMs)
   }
 
-  /** The request under way has been answered: goes on with the next one. */
+  /** The request under way has been answered, and the answer is taken: goes on with the next one. */
   resume(connection: ClientConnection, nowMs: number): void {
     if (connection.state === CLOSED) return
+    const { wheel, config } = this.#deps
+    if (connection.frame?.keepsAlive === false) {
+      connection.state = CLOSING
+      connection.unread = null
+      connection.frame = null
+      connection.socket.end()
+      wheel.schedule(connection, nowMs + config.closeTimeoutMs)
+      return
+    }
     connection.state = READING
     connection.frame = null
-    const { wheel, config } = this.#deps
-    if (connection.unread === null) {
-      wheel.schedule(connection, nowMs + config.idleTimeoutMs)
-    } else {
-      wheel.schedule(connection, nowMs + config.requestTimeoutMs)
-      this.#read(connection, nowMs)
-    }
-    if (connection.state === READING) connection.socket.resume()
+    wheel.schedule(connection, nowMs + (connection.unread === null ? config.idleTimeoutMs : config.requestTimeoutMs))
+    // An answer that was made at once comes back here out of #advance, which goes on by itself.
+    if (this.#advancing !== connection) this.#advance(connection, nowMs)
   }
 
   /** Requests are read as they come: nothing waits here but what a connection holds itself. */
@@ -103,28 +116,58 @@ export class RequestParse implements Stage {
   }
 
   #onChunk(connection: ClientConnection, chunk: Buffer): void {
-    // What a client says on a stream of this kind means nothing: it is read and dropped.
-    if (connection.state > READING && connection.unread === null && connection.frame === null) return
+    // What a client says on a stream of this kind, or behind its last request, means nothing.
+    if (connection.state >= STREAMING) {
+      connection.droppedBytes += chunk.length
+      if (connection.droppedBytes > DROPPED_BYTES_MAX) connection.socket.destroy()
+      return
+    }
     const nowMs = this.#deps.clock.nowMs()
     if (connection.unread === null) {
       connection.unread = chunk
-      if (connection.state === READING)
+      if (connection.state === READING) {
         this.#deps.wheel.schedule(connection, nowMs + this.#deps.config.requestTimeoutMs)
+      }
     } else {
       connection.unread = Buffer.concat([connection.unread, chunk])
     }
-    if (connection.state !== READING) return
-    if (connection.unread.length >= connection.neededBytes) this.#read(connection, nowMs)
+    if (connection.state === READING) this.#advance(connection, nowMs)
+    // A paused socket may have had a read under way, not more.
+    else if (connection.unread.length > this.#reader.requestBytesMax + READS_BYTES_MAX) connection.socket.destroy()
   }
 
-  #read(connection: ClientConnection, nowMs: number): void {
+  /** Reads the requests that are there, as long as each is answered at once, and some in a row at most. */
+  #advance(connection: ClientConnection, nowMs: number): void {
+    this.#advancing = connection
+    let count = 0
+    while (connection.state === READING && connection.unread !== null && count < REQUESTS_IN_A_ROW) {
+      if (connection.unread.length < connection.neededBytes || !this.#read(connection, nowMs)) break
+      count++
+    }
+    this.#advancing = null
+    if (connection.state !== READING) return
+    if (connection.unread !== null && count > 0) {
+      // A view would keep the whole chunk alive; the rest of a request is short.
+      connection.unread = Buffer.from(connection.unread)
+      if (count === REQUESTS_IN_A_ROW) {
+        // Others have their turn first.
+        this.#deps.wheel.schedule(connection, nowMs)
+        connection.hasMore = true
+        return
+      }
+    }
+    connection.socket.resume()
+  }
+
+  /** Reads one request and hands it over; false when it is not whole. */
+  #read(connection: ClientConnection, nowMs: number): boolean {
     const bytes = connection.unread!
     const result: ReadResult = this.#reader.read(bytes, connection.resumeFrom)
     if (result.kind === 'incomplete') {
       connection.resumeFrom = result.resumeFrom
       connection.neededBytes = result.neededBytes
       if (result.expectsContinue) connection.socket.write(CONTINUE)
-      return
+      return false
     }
     this.#handled++
     this.#deps.metrics.add(M.requests, 1)
@@ -132,13 +175,13 @@ export class RequestParse implements Stage {
     connection.neededBytes = 0
     if (result.kind === 'error') {
       this.#refuse(connection, result.status, result.code, result.message)
-      return
+      return true
     }
-    // A view would keep the whole chunk alive; the rest of a request is short.
-    connection.unread = result.bytesUsed < bytes.length ? Buffer.from(bytes.subarray(result.bytesUsed)) : null
+    connection.unread = result.bytesUsed < bytes.length ? bytes.subarray(result.bytesUsed) : null
     connection.socket.pause()
     this.#deps.wheel.cancel(connection)
     this.#deps.handle(connection, result.request, nowMs)
+    return true
   }
 
   #refuse(
@@ -156,17 +199,40 @@ export class RequestParse implements Stage {
   }
 
   #onTurn(connection: ClientConnection, nowMs: number): void {
-    if (connection.state === CLOSING) connection.socket.destroy()
-    else if (connection.state !== READING) this.#deps.onStreamTurn(connection, nowMs)
-    else if (connection.unread === null) connection.socket.destroy()
-    else this.#refuse(connection, 408, 'REQUEST_TIMEOUT', 'the request did not come whole in time')
+    switch (connection.state) {
+      case READING:
+        return this.#onReadingTurn(connection, nowMs)
+      case ASKING:
+        // The answer is not taken.
+        this.#deps.metrics.add(M.connectionsStalled, 1)
+        connection.socket.destroy()
+        return
+      case CLOSING:
+        connection.socket.destroy()
+        return
+      default:
+        this.#deps.onStreamTurn(connection, nowMs)
+    }
+  }
+
+  #onReadingTurn(connection: ClientConnection, nowMs: number): void {
+    if (connection.hasMore) {
+      connection.hasMore = false
+      this.#deps.wheel.schedule(connection, nowMs + this.#deps.config.requestTimeoutMs)
+      this.#advance(connection, nowMs)
+    } else if (connection.unread === null) {
+      connection.socket.destroy()
+    } else {
+      this.#refuse(connection, 408, 'REQUEST_TIMEOUT', 'the request did not come whole in time')
+    }
   }
 
   #onPeerEnd(connection: ClientConnection): void {
     // A client that has closed its way in wants no stream; one that waits for an answer gets it, then the end.
-    if (connection.state === READING) connection.socket.end()
+    if (connection.state === CLOSING) return
+    if (connection.state === READING && !connection.hasMore) connection.socket.end()
     else if (connection.frame !== null) connection.frame = { ...connection.frame, keepsAlive: false }
-    else connection.socket.destroy()
+    else if (connection.state !== READING) connection.socket.destroy()
   }
 
   #onClosed(connection: ClientConnection): void {

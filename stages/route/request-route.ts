@@ -51,7 +51,8 @@ export interface RequestRouteDeps {
   /** The request has been answered and the connection may send the next. */
   readonly resume: (connection: ClientConnection, nowMs: number) => void
   readonly beginStream: (connection: ClientConnection, head: Buffer, nowMs: number) => void
-  readonly scheduleClose: (connection: ClientConnection, nowMs: number) => void
+  /** Sets the connection's deadline. */
+  readonly schedule: (connection: ClientConnection, dueMs: number) => void
 }
 
 export class RequestRoute implements Stage {
@@ -67,13 +68,13 @@ export class RequestRoute implements Stage {
   }
 
   handle(connection: ClientConnection, request: HttpRequest, nowMs: number): void {
-    const { config } = this.#deps
+    const { config, isReady } = this.#deps
     this.#handled++
     const message = interpret(request, isLoopback(connection.socket.remoteAddress), config)
     const frame: AnswerFrame = {
       isHead: request.method === 'HEAD',
       isHttp10: request.isHttp10,
-      keepsAlive: request.keepsAlive,
+      keepsAlive: request.keepsAlive && isReady(),
       corsOrigin: corsOriginOf(message, config),
     }
     connection.frame = frame
@@ -302,21 +303,32 @@ export class RequestRoute implements Stage {
     this.#write(connection, plainAnswer(answer, connection.frame))
   }
 
+  /** Writes an answer. The next request is read when the system has taken this one's answer: none waits here. */
   #write(connection: ClientConnection, bytes: Buffer): void {
-    const nowMs = this.#deps.clock.nowMs()
-    if (connection.frame!.keepsAlive) {
-      connection.socket.write(bytes)
-      this.#deps.resume(connection, nowMs)
+    const { clock, config, resume, schedule } = this.#deps
+    const nowMs = clock.nowMs()
+    const { socket } = connection
+    if (!connection.frame!.keepsAlive) {
+      connection.state = CLOSING
+      connection.frame = null
+      connection.unread = null
+      socket.end(bytes)
+      socket.resume()
+      schedule(connection, nowMs + config.closeTimeoutMs)
       return
     }
-    connection.state = CLOSING
-    connection.frame = null
-    connection.socket.end(bytes)
-    connection.socket.resume()
-    this.#deps.scheduleClose(connection, nowMs)
+    socket.write(bytes)
+    if (socket.writableLength === 0) {
+      resume(connection, nowMs)
+      return
+    }
+    connection.state = ASKING
+    schedule(connection, nowMs + config.stallTimeoutMs)
+    socket.write(EMPTY, () => resume(connection, clock.nowMs()))
   }
 }
 
+const EMPTY = Buffer.alloc(0)
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 function publishLine(message: Extract<RequestMessage, { kind: 'publish' }>): string {

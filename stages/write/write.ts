@@ -6,7 +6,7 @@
  * an older generation of a slot is discarded and counted, never written to whoever has the slot now.
  *
  * A flush is copied once out of the ring into a private buffer, framed as a chunk, and the same bytes are written to every
- * connection of the record. The buffer is used again unless a socket still holds it.
+ * connection of the record. Its place in the buffer is used again unless a socket still holds it.
  *
  * Invariant: in the shared word of a slot stand the bytes that batch has sent and no socket has taken; whatever becomes
  * of them, they are taken off again.
@@ -37,12 +37,16 @@ import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { CLOSED, CLOSING, type ClientConnection, STREAMING } from '#stages/client-connection.ts'
+import { unsentBytesOf } from '#stages/socket.ts'
 import type { Stage } from '#stages/stage.ts'
 
 /** Room for a chunk's length in hexadecimal and its line end. */
 const CHUNK_HEAD = 10
 const CHUNK_TAIL = 2
-const SCRATCH_BYTES = 1 << 17
+/** Flushes are framed in buffers of this size; one that a socket still holds keeps its whole buffer alive. */
+const SCRATCH_BYTES = 1 << 16
+/** Socket writes after which the event loop has its turn: some 20 ms. */
+const WRITES_A_TURN = 4_096
 /** Keepalives of many connections share a wake-up: their times are rounded up to this. */
 const KEEPALIVE_ROUND_MS = 100
 const EMPTY = Buffer.alloc(0)
@@ -73,6 +77,9 @@ export class Write implements Stage {
   readonly #deps: WriteDeps
   readonly #handles: RecordHandler[]
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  /** Where the next flush is framed: behind what sockets still hold. */
+  #scratchStart = 0
+  #writes = 0
   #nowMs = 0
 
   constructor(deps: WriteDeps) {
@@ -82,6 +89,7 @@ export class Write implements Stage {
 
   work(nowMs: number): number {
     this.#nowMs = nowMs
+    this.#writes = 0
     const { rings, config } = this.#deps
     let done = 0
     for (let core = 0; core < rings.length; core++)
@@ -113,8 +121,9 @@ export class Write implements Stage {
       connection.socket.destroy()
       return
     }
-    if (connection.pendingBytes > 0) {
-      if (nowMs - connection.pendingSinceMs >= config.stallTimeoutMs) {
+    if (connection.socket.writableLength > 0) {
+      // Something is not taken, be it a flush or a sign of life: no other is put behind it.
+      if (this.#isStalled(connection, nowMs)) {
         this.#endStalled(connection, nowMs)
         return
       }
@@ -123,8 +132,19 @@ export class Write implements Stage {
       const { keepalive } = STREAM_CODECS[connection.codec]!
       connection.socket.write(connection.isChunked ? chunkOf(keepalive) : keepalive)
       connection.wroteMs = nowMs
+      connection.pendingSinceMs = nowMs
     }
     this.#scheduleKeepalive(connection, nowMs)
+  }
+
+  /** No byte was taken for stallTimeoutMs. A long write counts as progress as long as it grows shorter. */
+  #isStalled(connection: ClientConnection, nowMs: number): boolean {
+    const unsent = unsentBytesOf(connection.socket)
+    if (unsent !== connection.unsentBytes) {
+      connection.unsentBytes = unsent
+      connection.pendingSinceMs = nowMs
+    }
+    return nowMs - connection.pendingSinceMs >= this.#deps.config.stallTimeoutMs
   }
 
   /** The connection has gone: what its socket had not taken is off the books. */
@@ -156,6 +176,7 @@ export class Write implements Stage {
 
   #onRecord(ring: RecordConsumer, type: number, offset: number, length: number): boolean {
     if (type === FLUSH) {
+      if (this.#writes >= WRITES_A_TURN) return false
       this.#onFlush(ring, offset)
       return true
     }
@@ -208,7 +229,9 @@ export class Write implements Stage {
     const updates = words[word + 2]!
     const start = this.#frame(bytes, offset + FLUSH_CONNECTIONS + count * CONNECTION_BYTES, length)
     const scratch = this.#scratch
-    const chunk = scratch.subarray(start, CHUNK_HEAD + length + CHUNK_TAIL)
+    const body = this.#scratchStart + CHUNK_HEAD
+    const end = body + length + CHUNK_TAIL
+    const chunk = scratch.subarray(start, end)
     let plain: Buffer | null = null
     let isReferenced = false
     let taken = 0
@@ -221,12 +244,11 @@ export class Write implements Stage {
         continue
       }
       taken++
-      if (connection.isChunked) {
-        connection.socket.write(chunk)
-      } else {
-        plain ??= scratch.subarray(CHUNK_HEAD, CHUNK_HEAD + length)
-        connection.socket.write(plain)
-      }
+      if (!connection.isChunked) plain ??= scratch.subarray(body, body + length)
+      const framed = connection.isChunked ? chunk : plain!
+      // Behind what is not taken yet, the write itself tells when it is.
+      if (connection.pendingBytes > 0) connection.socket.write(framed, connection.onTaken!)
+      else connection.socket.write(framed)
       connection.wroteMs = this.#nowMs
       if (connection.socket.writableLength > 0) {
         isReferenced = true
@@ -235,7 +257,8 @@ export class Write implements Stage {
         this.#took(connection, length)
       }
     }
-    if (isReferenced) this.#scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+    if (isReferenced) this.#scratchStart = end
+    this.#writes += count
     const madeMs = words[word + 3]!
     metrics.observeWait(WRITE, (this.#nowMs - madeMs) % CLOCK_WRAP_MS, count)
     metrics.add(M.flushBytes, length * taken)
@@ -260,14 +283,18 @@ export class Write implements Stage {
   /** Copies a flush into the scratch, framed as one chunk; returns where the frame begins. */
   #frame(bytes: Buffer, offset: number, length: number): number {
     const needed = CHUNK_HEAD + length + CHUNK_TAIL
-    if (needed > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(needed)
+    if (this.#scratchStart + needed > this.#scratch.length) {
+      this.#scratch = Buffer.allocUnsafeSlow(Math.max(SCRATCH_BYTES, needed))
+      this.#scratchStart = 0
+    }
     const scratch = this.#scratch
-    bytes.copy(scratch, CHUNK_HEAD, offset, offset + length)
-    scratch[CHUNK_HEAD + length] = CR
-    scratch[CHUNK_HEAD + length + 1] = LF
-    scratch[CHUNK_HEAD - 1] = LF
-    scratch[CHUNK_HEAD - 2] = CR
-    let at = CHUNK_HEAD - 2
+    const body = this.#scratchStart + CHUNK_HEAD
+    bytes.copy(scratch, body, offset, offset + length)
+    scratch[body + length] = CR
+    scratch[body + length + 1] = LF
+    scratch[body - 1] = LF
+    scratch[body - 2] = CR
+    let at = body - 2
     for (let rest = length; rest > 0; rest >>>= 4) {
       const digit = rest & 0xf
       scratch[--at] = digit < 10 ? 0x30 + digit : 0x57 + digit
@@ -281,7 +308,7 @@ export class Write implements Stage {
     if (left <= config.windowBytes >> 1 && inFlight.takeWaiting(connection.slot)) onWritable(connection)
   }
 
-  /** The socket has fallen behind: an empty write behind the others tells when it has caught up. */
+  /** The socket has fallen behind; behind the first flush that it did not take an empty write tells when it has. */
   #awaitTaken(connection: ClientConnection, length: number): void {
     if (connection.pendingBytes === 0) {
       connection.pendingSinceMs = this.#nowMs
@@ -290,9 +317,10 @@ export class Write implements Stage {
         this.#deps.wheel.schedule(connection, this.#nowMs + this.#deps.config.stallTimeoutMs)
       }
     }
+    const isFirst = connection.pendingBytes === 0
     connection.pendingBytes += length
     connection.onTaken ??= () => this.#onTaken(connection)
-    connection.socket.write(EMPTY, connection.onTaken)
+    if (isFirst) connection.socket.write(EMPTY, connection.onTaken)
   }
 
   #onTaken(connection: ClientConnection): void {
@@ -307,10 +335,11 @@ export class Write implements Stage {
 
   #scheduleKeepalive(connection: ClientConnection, nowMs: number): void {
     const { wheel, config } = this.#deps
+    const { pendingSinceMs, wroteMs, socket } = connection
     const dueMs =
-      connection.pendingBytes > 0
-        ? Math.min(connection.pendingSinceMs + config.stallTimeoutMs, nowMs + config.keepaliveMs)
-        : connection.wroteMs + config.keepaliveMs
+      socket.writableLength > 0
+        ? Math.min(Math.max(pendingSinceMs + config.stallTimeoutMs, nowMs), nowMs + config.keepaliveMs)
+        : wroteMs + config.keepaliveMs
     wheel.schedule(connection, Math.ceil(Math.max(dueMs, nowMs + 1) / KEEPALIVE_ROUND_MS) * KEEPALIVE_ROUND_MS)
   }
 }
