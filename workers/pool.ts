@@ -11,6 +11,12 @@ import { ProgramError, type ProgramErrorCode } from '#src/errors.ts'
 import type { ThreadTask } from './thread.ts'
 import type { OrderMessage, OrderReply, ThreadOrder } from './worker.ts'
 
+/**
+ * What a thread allocates lives for a turn or for a connection's life. A small young generation keeps resident memory level
+ * (V8 lets it grow to tens of MB a thread under load, and gives it back late).
+ */
+const YOUNG_GENERATION_MB = 8
+
 /** One thread, as main sees it. */
 export interface Crew {
   readonly name: string
@@ -31,6 +37,7 @@ export class Pool {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
   }
 

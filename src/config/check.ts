@@ -62,6 +62,8 @@ const TEXT_UNIT_BYTES = 3
 const REQUEST_TEXT_PART = 8
 /** An answer that lists items or sessions is cut at 128 Ki letters and one row more. */
 const ANSWER_RECORD_BYTES = 524_288
+/** What a flush says of each connection that gets it (codec/record.ts, CONNECTION_BYTES). */
+const FLUSH_SESSION_BYTES = 8
 /** A ring takes no record that is longer than this part of it, so that one that meets the wrap always fits. */
 const RING_RECORD_PARTS = 4
 /** Descriptors that are neither a client's nor a feed's: standard streams, listeners, pools, files. */
@@ -133,6 +135,14 @@ const RELATIONS: readonly Relation[] = [
       'an item travels to its edge thread as one record: fieldsMax values of valueBytesMax, in three bytes a letter',
   },
   {
+    settings: ['edgeRingBytes', 'flushBytesMax', 'flushSessionsMax'],
+    problem: config => {
+      const length = config.flushBytesMax + FLUSH_SESSION_BYTES * config.flushSessionsMax + RECORD_EXTRA_BYTES
+      return ringProblem('a flush', length, 'edgeRingBytes', config.edgeRingBytes)
+    },
+    reason: 'a flush travels to its edge thread as one record, with the connections of all sessions that share it',
+  },
+  {
     settings: ['peerRingBytes', 'fieldsMax', 'valueBytesMax', 'coreThreads'],
     problem: config =>
       config.coreThreads === 1
@@ -169,6 +179,12 @@ const RELATIONS: readonly Relation[] = [
         ? null
         : 'the longest update does not fit the log of its item',
     reason: 'a log that cannot hold one update would lose it for every reader of every update',
+  },
+  {
+    settings: ['rawStoreBytes', 'rawLogBytes'],
+    problem: config =>
+      config.rawLogBytes <= config.rawStoreBytes ? null : 'the log of one item does not fit the memory for all logs',
+    reason: 'a raw stream is let in only while one log in full finds room',
   },
   {
     settings: ['simulateItems', 'itemsMax', 'simulate'],
@@ -233,7 +249,7 @@ export function openFilesWanted(config: Config): number {
 /** Memory that rings and values take when all are full; what connections and sessions take comes on top. */
 export function memoryBytesWanted(config: Config): number {
   const { coreThreads: cores, edgeThreads: edges } = config
-  const values = cores * config.valueStoreBytes
+  const values = cores * (config.valueStoreBytes + config.rawStoreBytes)
   // An edge thread publishes too, what comes over HTTP: it has a lane as a feed thread has. See workers/wiring.ts.
   const lanes = config.placement === 'single' ? 1 : config.feedThreads + edges
   const laneRings = cores * lanes * (config.feedRingBytes + config.controlRingBytes)

@@ -263,6 +263,12 @@ const items = {
     1_000_000,
     'The same bound as a count. A reader that falls off the end is told how much it lost.',
   ),
+  rawStoreBytes: bytes(
+    256 * MIB,
+    KIB,
+    16_384 * MIB,
+    'Memory for all that mode raw keeps, per core thread. When it is full, new raw streams get 503 and logs hold less.',
+  ),
 }
 
 const clients = {

@@ -1,17 +1,21 @@
 /**
  * The newest updates of one item, whole and in order, shared by all its raw subscriptions: each has only a cursor.
- * It exists from the first raw subscription to the last one's end.
+ * It exists from the first raw subscription to the last one's end; its bytes come with its entries and double as needed.
  *
  * An entry is an update, a snapshot, or one of the marks that must keep their place among them (deleted, stale, fresh).
  * Its bytes are a run of fields: number of the field (2 B), length (2 B, NULL_LENGTH for null), value.
  *
  * Invariants:
  *  - first <= every valid cursor <= end; positions only grow; a cursor below `first` has lost what lay between.
- *  - At most `entriesMax` entries and `bytesMax` bytes; a new entry pushes the oldest ones out. Entries never wrap;
- *    one without bytes takes one, so that it has a place of its own.
+ *  - At most `entriesMax` entries and `bytesMax` bytes, or as many as the thread's budget gives; a new entry pushes the
+ *    oldest ones out, when the log cannot grow. Entries never wrap; one without bytes takes one, so that it has a place
+ *    of its own.
+ *  - An entry that finds no room at all is pushed out at once: whoever needed it has lost it, and is told so.
  */
 
 import { assert } from '#src/assert.ts'
+import { copyBytes } from '#src/bytes.ts'
+import { RAW_OBJECT_BYTES, type RawBudget } from './raw-budget.ts'
 
 export const ENTRY_UPDATE = 0
 export const ENTRY_SNAPSHOT = 1
@@ -22,82 +26,169 @@ export const ENTRY_FRESH = 4
 export const NULL_LENGTH = 0xffff
 export const FIELD_HEADER_BYTES = 4
 
+/** Returned by append when the entry finds no room. */
+export const NOT_KEPT = -1
+
+const START_BYTES = 1_024
+const START_PLACES = 16
+/** What an entry takes besides its bytes: see Entries. */
+const ENTRY_BYTES = 17
+const NO_BYTES = Buffer.alloc(0)
+
+interface Entries {
+  /** A power of two. */
+  readonly count: number
+  readonly kinds: Uint8Array
+  readonly offsets: Int32Array
+  readonly lengths: Int32Array
+  readonly timesMs: Float64Array
+}
+
 export class ItemLog {
-  readonly bytes: Buffer
-  readonly entriesMax: number
-  /** Places of entries: the power of two that holds entriesMax. */
-  readonly slotCount: number
+  bytes: Buffer = NO_BYTES
   first = 0
   end = 0
-  readonly #kinds: number[] = []
-  readonly #offsets: number[] = []
-  readonly #lengths: number[] = []
-  readonly #seqs: number[] = []
-  readonly #timesMs: number[] = []
+  readonly #bytesMax: number
+  readonly #entriesMax: number
+  readonly #budget: RawBudget
+  /** Of the budget. */
+  #takenBytes = 0
+  #entries = makeEntries(0)
   #head = 0
 
   /** `bytesMax` holds at least one entry of the longest kind. */
-  constructor(bytesMax: number, entriesMax: number) {
+  constructor(bytesMax: number, entriesMax: number, budget: RawBudget) {
     assert(entriesMax > 0, 'a log holds at least one entry')
-    this.bytes = Buffer.alloc(bytesMax)
-    this.entriesMax = entriesMax
-    this.slotCount = 2 ** Math.ceil(Math.log2(entriesMax))
+    this.#bytesMax = bytesMax
+    this.#entriesMax = entriesMax
+    this.#budget = budget
+    this.#take(RAW_OBJECT_BYTES)
   }
 
-  /** Makes room for an entry of `length` bytes and returns where its bytes go. */
-  append(kind: number, length: number, seq: number, timeMs: number): number {
+  /** The log ends: its budget gets back what it took. */
+  release(): void {
+    this.#budget.release(this.#takenBytes)
+    this.#takenBytes = 0
+  }
+
+  /** Makes room for an entry of `length` bytes and returns where its bytes go, or NOT_KEPT. */
+  append(kind: number, length: number, timeMs: number): number {
     const bytesTaken = Math.max(1, length)
-    assert(bytesTaken <= this.bytes.length, 'a log entry fits the log')
-    if (this.end - this.first === this.entriesMax) this.first++
-    let offset = this.#head
+    assert(bytesTaken <= this.#bytesMax, 'a log entry fits the log')
+    if (this.end - this.first === this.#entriesMax) this.first++
+    if (this.end - this.first === this.#entries.count) this.#addPlaces()
+    if (!this.#fits(bytesTaken)) this.#addBytes(bytesTaken)
+    if (this.#entries.count === 0 || bytesTaken > this.bytes.length) {
+      this.first = ++this.end
+      return NOT_KEPT
+    }
+    if (this.end - this.first === this.#entries.count) this.first++
+    let offset = this.first === this.end ? 0 : this.#head
     if (offset + bytesTaken > this.bytes.length) {
       this.#evict(offset, this.bytes.length)
       offset = 0
     }
     this.#evict(offset, offset + bytesTaken)
     const slot = this.slotOf(this.end)
-    this.#kinds[slot] = kind
-    this.#offsets[slot] = offset
-    this.#lengths[slot] = length
-    this.#seqs[slot] = seq
-    this.#timesMs[slot] = timeMs
+    const { kinds, offsets, lengths, timesMs } = this.#entries
+    kinds[slot] = kind
+    offsets[slot] = offset
+    lengths[slot] = length
+    timesMs[slot] = timeMs
     this.#head = offset + bytesTaken
     this.end++
     return offset
   }
 
   slotOf(position: number): number {
-    return position % this.slotCount
+    return position % this.#entries.count
   }
 
   kindAt(position: number): number {
-    return this.#kinds[this.slotOf(position)]!
+    return this.#entries.kinds[this.slotOf(position)]!
   }
 
   offsetAt(position: number): number {
-    return this.#offsets[this.slotOf(position)]!
+    return this.#entries.offsets[this.slotOf(position)]!
   }
 
   lengthAt(position: number): number {
-    return this.#lengths[this.slotOf(position)]!
-  }
-
-  /** The item's rawSeq after the entry. */
-  seqAt(position: number): number {
-    return this.#seqs[this.slotOf(position)]!
+    return this.#entries.lengths[this.slotOf(position)]!
   }
 
   timeMsAt(position: number): number {
-    return this.#timesMs[this.slotOf(position)]!
+    return this.#entries.timesMs[this.slotOf(position)]!
+  }
+
+  #take(bytes: number): boolean {
+    if (!this.#budget.take(bytes)) return false
+    this.#takenBytes += bytes
+    return true
+  }
+
+  /** Whether an entry of `length` bytes finds a place without pushing another one out. */
+  #fits(length: number): boolean {
+    const capacity = this.bytes.length
+    if (this.first === this.end) return length <= capacity
+    const tail = this.offsetAt(this.first)
+    if (this.#head <= tail) return this.#head + length <= tail
+    return this.#head + length <= capacity || length <= tail
+  }
+
+  /** Takes more places for entries, as far as both bounds let it. */
+  #addPlaces(): void {
+    const before = this.#entries
+    const countMax = 2 ** Math.ceil(Math.log2(this.#entriesMax))
+    const count = Math.min(countMax, Math.max(START_PLACES, before.count * 2))
+    if (count === before.count || !this.#take((count - before.count) * ENTRY_BYTES)) return
+    const after = makeEntries(count)
+    for (let at = this.first; at < this.end; at++) {
+      const [source, target] = [at % before.count, at % count]
+      after.kinds[target] = before.kinds[source]!
+      after.offsets[target] = before.offsets[source]!
+      after.lengths[target] = before.lengths[source]!
+      after.timesMs[target] = before.timesMs[source]!
+    }
+    this.#entries = after
+  }
+
+  /** Takes more bytes, as far as both bounds let it; the entries move to the front of them. */
+  #addBytes(length: number): void {
+    let live = 0
+    for (let at = this.first; at < this.end; at++) live += Math.max(1, this.lengthAt(at))
+    const before = this.bytes.length
+    let capacity = Math.max(START_BYTES, before)
+    while (capacity < live + length) capacity *= 2
+    capacity = Math.min(capacity, this.#bytesMax)
+    if (capacity <= before || !this.#take(capacity - before)) return
+    const grown = Buffer.alloc(capacity)
+    let target = 0
+    for (let at = this.first; at < this.end; at++) {
+      copyBytes(this.bytes, this.offsetAt(at), grown, target, this.lengthAt(at))
+      this.#entries.offsets[this.slotOf(at)] = target
+      target += Math.max(1, this.lengthAt(at))
+    }
+    this.bytes = grown
+    this.#head = target
   }
 
   /** Pushes out the oldest entries whose bytes lie in [start, end). */
   #evict(start: number, end: number): void {
     while (this.first < this.end) {
       const slot = this.slotOf(this.first)
-      const offset = this.#offsets[slot]!
-      if (offset >= end || offset + Math.max(1, this.#lengths[slot]!) <= start) return
+      const offset = this.#entries.offsets[slot]!
+      if (offset >= end || offset + Math.max(1, this.#entries.lengths[slot]!) <= start) return
       this.first++
     }
+  }
+}
+
+function makeEntries(count: number): Entries {
+  return {
+    count,
+    kinds: new Uint8Array(count),
+    offsets: new Int32Array(count),
+    lengths: new Int32Array(count),
+    timesMs: new Float64Array(count),
   }
 }

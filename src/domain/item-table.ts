@@ -1,6 +1,7 @@
 /**
- * All items of one core thread by name, bounded by `itemsMax`. Items that exist only because somebody waits for them
- * may take half of the table, so that subscribers cannot keep feeds out.
+ * All items of one core thread by name. Those that it is the home of are bounded by `itemsMax`, and so are its replicas
+ * of others: what sessions read of other cores keeps no feed out. Items that exist only because somebody waits for them
+ * are half as many at most, so that subscribers cannot keep feeds out.
  */
 
 import { homeOf } from './home.ts'
@@ -14,6 +15,9 @@ export class ItemTable {
   readonly #byName = new Map<string, Item>()
   readonly #freeIds: number[] = []
   #idsMade = 0
+  #replicas = 0
+  /** Items that no update has come for. */
+  #asked = 0
   #sweep: Iterator<Item> | null = null
 
   /** `onUnwanted` is called when an item's timer fires. */
@@ -36,16 +40,30 @@ export class ItemTable {
   ensure(name: string, nowMs: number, isForSubscriber: boolean): Item | null {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
-    if (this.#byName.size >= (isForSubscriber ? this.#itemsMax >> 1 : this.#itemsMax)) return null
-    const item = new Item(
-      this.#freeIds.pop() ?? this.#idsMade++,
-      name,
-      homeOf(name, this.#cores),
-      nowMs,
-      this.#onUnwanted,
-    )
+    const home = homeOf(name, this.#cores)
+    const isReplica = home !== this.#core
+    if (isForSubscriber && !this.hasAskedRoom) return null
+    if ((isReplica ? this.#replicas : this.#byName.size - this.#replicas) >= this.#itemsMax) return null
+    const item = new Item(this.#freeIds.pop() ?? this.#idsMade++, name, home, nowMs, this.#onUnwanted)
     this.#byName.set(name, item)
+    if (isReplica) this.#replicas++
+    if (isForSubscriber) {
+      item.isAsked = true
+      this.#asked++
+    }
     return item
+  }
+
+  /** Whether subscribers may ask for one more item that does not exist. */
+  get hasAskedRoom(): boolean {
+    return this.#asked < this.#itemsMax >> 1
+  }
+
+  /** An update has come for an item that only subscribers had asked for. */
+  notePublished(item: Item): void {
+    if (!item.isAsked) return
+    item.isAsked = false
+    this.#asked--
   }
 
   isHome(item: Item): boolean {
@@ -54,6 +72,8 @@ export class ItemTable {
 
   forget(item: Item): void {
     this.#byName.delete(item.name)
+    this.notePublished(item)
+    if (!this.isHome(item)) this.#replicas--
     this.#freeIds.push(item.id)
     item.isForgotten = true
   }

@@ -21,9 +21,14 @@ import type { View } from './view.ts'
 /** The length of a null value. */
 export const NULL_VALUE = -1
 
+/** Up to as many views a look through the list is cheaper than a map. */
+const LINEAR_VIEWS_MAX = 8
+
 /** Whatever publishes: a feed's connection, or the HTTP interface of an edge. */
 export interface Source {
   readonly name: string
+  /** A feed answers for its items; who publishes over HTTP says no more than each value. */
+  readonly isFeed: boolean
   isSilent: boolean
   readonly items: Set<Item>
 }
@@ -58,6 +63,9 @@ export class Item implements Timed {
   readonly #isNamed: boolean[] = []
 
   readonly views: View[] = []
+  /** By key, where there are many. */
+  #viewsByKey: Map<string, View> | null = null
+  #rawViews = 0
   log: ItemLog | null = null
   readonly sources: Source[] = []
   lastSource: Source | null = null
@@ -69,8 +77,14 @@ export class Item implements Timed {
   readonly replicaWishes: number[] = []
   /** On a replica: the number of the wish for it; state that answers an earlier one is not its own. */
   wish = 0
+  /** On a replica: a value found no room in the store. */
+  isIncomplete = false
+  /** On a replica: its home is asked for the whole state anew. */
+  isAskedAnew = false
   /** On a replica: what the home was told last about the interest in it here. */
   isHomeTold = false
+  /** Only subscribers have asked for it so far. */
+  isAsked = false
   /** Out of its table; whoever still holds it looks the name up anew. */
   isForgotten = false
   /** What the on-demand feeds were told last. */
@@ -94,6 +108,34 @@ export class Item implements Timed {
 
   onTimer(): void {
     this.#onUnwanted(this)
+  }
+
+  viewOf(key: string): View | null {
+    if (this.#viewsByKey !== null) return this.#viewsByKey.get(key) ?? null
+    for (const view of this.views) if (view.key === key) return view
+    return null
+  }
+
+  addView(view: View): void {
+    view.index = this.views.length
+    this.views.push(view)
+    if (view.mode === 'raw') this.#rawViews++
+    if (this.#viewsByKey !== null) this.#viewsByKey.set(view.key, view)
+    else if (this.views.length > LINEAR_VIEWS_MAX) this.#viewsByKey = new Map(this.views.map(one => [one.key, one]))
+  }
+
+  /** With the last raw view the log ends. */
+  removeView(view: View): void {
+    const last = this.views.pop()!
+    if (last !== view) {
+      this.views[view.index] = last
+      last.index = view.index
+    }
+    this.#viewsByKey?.delete(view.key)
+    if (this.views.length === 0) this.#viewsByKey = null
+    if (view.mode !== 'raw' || --this.#rawViews > 0) return
+    this.log?.release()
+    this.log = null
   }
 
   /** The place of a field in this item, or -1. `hint` is where it is likely to be. */

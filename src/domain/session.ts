@@ -44,7 +44,7 @@ export class Session {
   state: number = IDLE
   dirtyHead: Subscription | null = null
   dirtyTail: Subscription | null = null
-  /** When the oldest update that waits was received, in ms; NaN when nothing waits. */
+  /** When the oldest update that may be sent was received, in ms; NaN when none may. What is held has its own. */
   waitingSinceMs = Number.NaN
 
   /** The ledger (law 8): of what was published to this session, what became of it. */

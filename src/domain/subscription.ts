@@ -24,6 +24,8 @@ export class Subscription implements Timed {
   /** The place in the view's list. */
   index = 0
   state: typeof CLEAN | typeof HELD | typeof DIRTY = CLEAN
+  /** Held: when the oldest update that waits was received. */
+  heldSinceMs = 0
   nextDirty: Subscription | null = null
 
   /** The view's seq that the session has; -1 before it has anything of the item. */
@@ -36,9 +38,10 @@ export class Subscription implements Timed {
   isStaleTold = false
   /** Raw: the position in the item's log of the next entry to send. */
   cursor = 0
-  /** Raw: the cursor and seq that the subscription has once the flush in the making is handed over. */
+  /** Raw: what the subscription has once the flush in the making is handed over: cursor, seq, whether stale was told. */
   nextCursor = 0
   nextSeq = 0
+  nextIsStaleTold = false
 
   /** The least time between two updates in ms; 0 is no limit. */
   readonly intervalMs: number
@@ -56,7 +59,10 @@ export class Subscription implements Timed {
 
   /** The turn has come for an update that was held. */
   onTimer(): void {
+    const { session } = this
     this.state = DIRTY
-    this.session.addDirty(this)
+    // Math.min is NaN where nothing else waits.
+    session.waitingSinceMs = Math.min(session.waitingSinceMs, this.heldSinceMs) || this.heldSinceMs
+    session.addDirty(this)
   }
 }

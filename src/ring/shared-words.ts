@@ -10,7 +10,9 @@
  * discards because its connection is gone: every added byte is subtracted once, so a slot that is used again needs no
  * reset. Batch, which stops at the window, sets *waiting* and looks at the bytes again; write, which has subtracted and
  * is below the low mark, takes *waiting* and, if it was set, sends one `writable` record. The order of the two steps on
- * each side (Dekker) leaves no gap in which both miss each other; that one take only succeeds leaves no second record.
+ * each side (Dekker) leaves no gap in which both miss each other. Only write takes it: a slot has one word for all cores,
+ * and a core that took it could take what another has set for the slot's next connection. So a `writable` may come that
+ * nobody waits for.
  *
  * Counters: float64 cells, each block written by one thread and read by any. An aligned store of 8 bytes is not torn on
  * the 64-bit machines that Node 24 runs on; a reader may see it a little late, which does for metrics.
@@ -59,12 +61,12 @@ export class InFlightWords {
     return Atomics.load(this.#words, slot) & IN_FLIGHT_BYTES_MAX
   }
 
-  /** Core: stops at the window. Look at the bytes once more after it; below the window again, take it back. */
+  /** Core: stops at the window. Look at the bytes once more after it; the mark stays in any case. */
   setWaiting(slot: number): void {
     Atomics.or(this.#words, slot, WAITING)
   }
 
-  /** Clears *waiting*; true for the one who cleared it. One load when it is not set. */
+  /** Edge: clears *waiting*; true when it was set. One load when it is not. */
   takeWaiting(slot: number): boolean {
     if ((Atomics.load(this.#words, slot) & WAITING) === 0) return false
     return (Atomics.and(this.#words, slot, ~WAITING) & WAITING) !== 0

@@ -17,7 +17,7 @@ import { HEAD_BYTES_MAX, STREAM_CODECS } from '#src/codec/json-stream.ts'
 import { CLOCK_WRAP_MS, CONNECTION_BYTES, CONTROL_TEXT, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
-import { ENTRY_SNAPSHOT } from '#src/domain/item-log.ts'
+import { ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
 import { BLOCKED, ENDED, ENDING, IDLE, READY, type Session } from '#src/domain/session.ts'
 import { CLEAN, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
@@ -27,7 +27,7 @@ import { BATCH, M, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Stage } from '#stages/stage.ts'
-import { Bodies, NO_ROOM } from './bodies.ts'
+import { Bodies, concerns, NO_ROOM } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
 import { FlushGroups } from './flush-groups.ts'
 
@@ -222,17 +222,19 @@ export class Batch implements Stage {
     if (isCutOff(subscription)) return this.#collectAnew(session, subscription)
     subscription.nextCursor = subscription.cursor
     subscription.nextSeq = subscription.sentSeq
+    subscription.nextIsStaleTold = subscription.isStaleTold
     while (subscription.nextCursor < log.end) {
       const position = subscription.nextCursor
-      const seq = view.entrySeqs === null ? log.seqAt(position) : view.entrySeqs[log.slotOf(position)]!
       const isUpdate = log.kindAt(position) <= ENTRY_SNAPSHOT
-      if (!isUpdate || seq > subscription.nextSeq) {
+      if (!isUpdate || concerns(view, log, position)) {
+        const seq = subscription.nextSeq + 1
         this.#beginUnit()
         const body = this.bodies.entry(view, session.codec, log, position, seq)
         if (isUpdate) this.#takeUpdate(body)
         else this.#take(body)
         if (!this.#endUnit()) return false
         if (isUpdate) subscription.nextSeq = seq
+        else subscription.nextIsStaleTold = log.kindAt(position) === ENTRY_STALE
       }
       subscription.nextCursor++
     }
@@ -253,14 +255,18 @@ export class Batch implements Stage {
       if (item.isKnown) {
         // Where the log has pushed out marks only, the values are those that the session has.
         if (isBeginning || lost > 0) this.#takeUpdate(bodies.snapshot(view, codec))
-        // A mark that was pushed out may have said either.
-        if (item.isStale || !isBeginning) this.#take(bodies.stale(view, codec, item.isStale))
+        // Marks went with the log's end: what they came to is told.
+        const isMarksOnly = lost === 0 && !isBeginning
+        if (isMarksOnly || item.isStale !== subscription.isStaleTold) {
+          this.#take(bodies.stale(view, codec, item.isStale))
+        }
       } else if (subscription.hasItem || lost > 0) {
         this.#take(bodies.deleted(view, codec))
       }
     }
     subscription.nextCursor = item.log!.end
     subscription.nextSeq = view.seq
+    subscription.nextIsStaleTold = item.isKnown && item.isStale
     return this.#endUnit()
   }
 
@@ -302,7 +308,9 @@ export class Batch implements Stage {
   #block(flow: Flow, session: Session, flying: number): boolean {
     const { inFlight } = flow.output
     inFlight.setWaiting(session.slot)
-    if (inFlight.bytes(session.slot) < flying && inFlight.takeWaiting(session.slot)) return false
+    // The mark stays: the slot may have become another core's meanwhile, and be waited for there. What it brings here is
+    // one `writable` that nobody waits for.
+    if (inFlight.bytes(session.slot) < flying) return false
     session.state = BLOCKED
     return true
   }
@@ -413,7 +421,9 @@ export class Batch implements Stage {
     subscription.sentDeletions = item.deletions
     subscription.hasItem = item.isKnown
     subscription.isStaleTold = item.isKnown && item.isStale
-    if (subscription.intervalMs > 0) subscription.nextTurnMs = this.#nowMs + subscription.intervalMs
+    // A mark alone is no update: the next one need not wait for it.
+    const isUpdated = published > 0 && item.isKnown
+    if (isUpdated && subscription.intervalMs > 0) subscription.nextTurnMs = this.#nowMs + subscription.intervalMs
   }
 
   /** Returns true when the session is to end because it lost updates. */
@@ -432,6 +442,7 @@ export class Batch implements Stage {
     if (lost > 0 && !isEnding && view.item.isKnown) metrics.add(M.updatesPublished, 1)
     subscription.sentSeq = subscription.nextSeq
     subscription.cursor = subscription.nextCursor
+    subscription.isStaleTold = subscription.nextIsStaleTold
     subscription.sentItemSeq = 0
     subscription.sentDeletions = view.item.deletions
     subscription.hasItem = view.item.isKnown

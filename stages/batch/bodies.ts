@@ -36,8 +36,24 @@ import type { BodyHeap } from './body-heap.ts'
 
 export const NO_ROOM = -1
 
+/** What a place in a view's cache takes: four numbers. */
+const PLACE_BYTES = 32
 /** A log entry that no choice of fields names. */
 const NO_FIELD = 0xffff
+
+/** Whether the update at `position` is one of the view's: what its seq counts. */
+export function concerns(view: View, log: ItemLog, position: number): boolean {
+  if (view.fieldIds === null || log.kindAt(position) === ENTRY_SNAPSHOT) return true
+  const { bytes } = log
+  const end = log.offsetAt(position) + log.lengthAt(position)
+  let at = log.offsetAt(position)
+  while (at < end) {
+    if (view.includes(bytes[at]! | (bytes[at + 1]! << 8))) return true
+    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+    at += 4 + (length === NULL_LENGTH ? 0 : length)
+  }
+  return false
+}
 
 export class Bodies {
   readonly heap: BodyHeap
@@ -101,7 +117,7 @@ export class Bodies {
       return cache.offsets[place]!
     }
     const start = this.#writeEntry(view, codec, log, position, seq, kind === ENTRY_SNAPSHOT)
-    if (start !== NO_ROOM) this.#remember(cache, place, seq, start)
+    if (start !== NO_ROOM) this.#remember(view, cache, place, seq, start)
     return start
   }
 
@@ -112,7 +128,7 @@ export class Bodies {
       return cache.offsets[place]!
     }
     const start = this.#writeState(view, codec, sinceSeq)
-    if (start !== NO_ROOM) this.#remember(cache, place, view.seq, start)
+    if (start !== NO_ROOM) this.#remember(view, cache, place, view.seq, start)
     return start
   }
 
@@ -193,7 +209,7 @@ export class Bodies {
     if (!this.heap.hasRoom(prefix.length + BODY_BYTES_MAX)) return NO_ROOM
     const start = this.heap.top
     this.#finish(start, STREAM_CODECS[codec]!.mark(this.heap.bytes, start, prefix, mark))
-    this.#remember(cache, place, 0, start)
+    this.#remember(view, cache, place, 0, start)
     return start
   }
 
@@ -203,7 +219,9 @@ export class Bodies {
     return start
   }
 
-  #remember(cache: BodyCache, place: number, seq: number, start: number): void {
+  #remember(view: View, cache: BodyCache, place: number, seq: number, start: number): void {
+    const missing = place + 1 - cache.seqs.length
+    if (missing > 0 && !view.take(missing * PLACE_BYTES)) return
     while (cache.seqs.length <= place) {
       cache.seqs.push(-1)
       cache.epochs.push(0)

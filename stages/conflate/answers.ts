@@ -8,7 +8,7 @@ import { type Item, NULL_VALUE } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import { waitingOf } from './session-keeper.ts'
+import { waitingOf, waitingSinceMsOf } from './session-keeper.ts'
 
 /** The text of a QUERY record. */
 export type QueryText =
@@ -23,8 +23,14 @@ export interface Answer {
   readonly body: string
 }
 
-/** How many bytes the entries of an answer may take. */
-export const ANSWER_BYTES_MAX = 128 * 1024
+/** How many letters a list may take. */
+export const LIST_LETTERS_MAX = 128 * 1024
+/** Of a list. */
+const BRACKETS = 2
+/** What stands around the fields of an item's answer. */
+const ITEM_EXTRA_BYTES = 128
+/** Around one field's name and value: comma, quote, null. */
+const FIELD_EXTRA_BYTES = 8
 
 export class Answers {
   readonly #items: ItemTable
@@ -39,14 +45,26 @@ export class Answers {
     this.#sessions = sessions
   }
 
-  answer(query: QueryText, nowMs: number): Answer {
+  /** The answer about an item is not longer. */
+  itemBytesMax(name: string): number {
+    const item = this.#items.find(name)
+    if (item === null || !item.isKnown) return 0
+    let bytes = item.prefix.length + ITEM_EXTRA_BYTES
+    for (let i = 0; i < item.fieldCount; i++) {
+      bytes += this.#fields.prefixOf(item.fieldIds[i]!).length + Math.max(0, item.lengths[i]!) + FIELD_EXTRA_BYTES
+    }
+    return bytes
+  }
+
+  /** A list has at most `lettersMax` letters. */
+  answer(query: QueryText, lettersMax: number, nowMs: number): Answer {
     switch (query.kind) {
       case 'item':
         return this.#item(query.name)
       case 'items':
-        return this.#names(query.prefix, query.after, query.limit)
+        return this.#names(query.prefix, query.after, query.limit, lettersMax)
       case 'sessions':
-        return this.#sessionList(query.limit, nowMs)
+        return this.#sessionList(query.limit, lettersMax, nowMs)
     }
   }
 
@@ -73,32 +91,31 @@ export class Answers {
     return `${name}:"${length === 0 ? '' : this.#store.bytes.toString('utf8', start, start + length)}"`
   }
 
-  #names(prefix: string, after: string, limit: number): Answer {
-    const names: string[] = []
+  #names(prefix: string, after: string, limit: number, lettersMax: number): Answer {
+    const first = new FirstNames(limit)
     for (const item of this.#items.values()) {
       if (item.isKnown && this.#items.isHome(item) && item.name > after && item.name.startsWith(prefix)) {
-        names.push(item.name)
+        first.add(item.name)
       }
     }
-    names.sort()
     const kept: string[] = []
-    let bytes = 0
-    for (const name of names) {
-      bytes += name.length * 3 + 3
-      if (kept.length >= limit || (bytes > ANSWER_BYTES_MAX && kept.length > 0)) break
+    let letters = BRACKETS
+    for (const name of first.sorted()) {
+      letters += JSON.stringify(name).length + 1
+      if (letters > lettersMax) break
       kept.push(name)
     }
-    return { status: 200, isCut: kept.length < names.length, body: JSON.stringify(kept) }
+    return { status: 200, isCut: kept.length < first.offered, body: JSON.stringify(kept) }
   }
 
-  #sessionList(limit: number, nowMs: number): Answer {
+  #sessionList(limit: number, lettersMax: number, nowMs: number): Answer {
     const rows: object[] = []
-    let bytes = 0
+    let letters = BRACKETS
     let isCut = false
     for (const session of this.#sessions()) {
       const row = rowOf(session, nowMs)
-      bytes += JSON.stringify(row).length + 1
-      if (rows.length >= limit || (bytes > ANSWER_BYTES_MAX && rows.length > 0)) {
+      letters += JSON.stringify(row).length + 1
+      if (rows.length >= limit || letters > lettersMax) {
         isCut = true
         break
       }
@@ -108,8 +125,41 @@ export class Answers {
   }
 }
 
+/** The first `limit` of many names, in order: twice as many are held at most, and sorted when there are so many. */
+class FirstNames {
+  offered = 0
+  readonly #limit: number
+  readonly #names: string[] = []
+  /** Names behind this one are not among the first; null as long as fewer than `limit` were offered. */
+  #last: string | null = null
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(name: string): void {
+    this.offered++
+    if (this.#last !== null && name > this.#last) return
+    this.#names.push(name)
+    if (this.#names.length >= this.#limit * 2) this.#cut()
+  }
+
+  sorted(): readonly string[] {
+    this.#cut()
+    return this.#names
+  }
+
+  #cut(): void {
+    this.#names.sort()
+    if (this.#names.length < this.#limit) return
+    this.#names.length = this.#limit
+    this.#last = this.#names.at(-1) ?? ''
+  }
+}
+
 function rowOf(session: Session, nowMs: number): object {
   const { origin } = session
+  const sinceMs = waitingSinceMsOf(session)
   const seconds = (nowMs - session.lookedAtMs) / 1_000
   const rate = seconds > 0 ? (session.handedOver - session.handedOverAtLook) / seconds : 0
   if (seconds >= 1) {
@@ -128,6 +178,6 @@ function rowOf(session: Session, nowMs: number): object {
     conflated: session.conflated,
     dropped: session.dropped,
     waiting: waitingOf(session),
-    ageMs: Number.isNaN(session.waitingSinceMs) ? 0 : Math.max(0, Math.round(nowMs - session.waitingSinceMs)),
+    ageMs: Number.isNaN(sinceMs) ? 0 : Math.max(0, Math.round(nowMs - sinceMs)),
   }
 }

@@ -7,6 +7,8 @@
  *
  * Outcomes: conflated (an update that finds its subscription already waiting), refused (beyond a bound; the feed is
  * told), dropped (what a session still lacked when it ended). Never lost.
+ *
+ * Questions: one list (of items or sessions) a turn, and only when there is room for its answer.
  */
 
 import { assert } from '#src/assert.ts'
@@ -32,7 +34,6 @@ import {
   REPLICA,
   REPLICA_STALE,
   readText,
-  textBytesMax,
   UNBOUND,
   UPDATE,
   UPDATE_REFUSED,
@@ -50,7 +51,7 @@ import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, type RecordConsumer, type RecordHandler } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Stage } from '#stages/stage.ts'
-import { Answers, type QueryText } from './answers.ts'
+import { Answers, LIST_LETTERS_MAX, type QueryText } from './answers.ts'
 import { ItemKeeper } from './item-keeper.ts'
 import { type EdgeLink, FeedSource, type ItemBinding, type LaneLink, type PeerLink } from './links.ts'
 import { Merger } from './merge.ts'
@@ -91,6 +92,10 @@ export class Conflate implements Stage {
   readonly #edges: { link: EdgeLink; handle: RecordHandler }[]
   #nowMs: number
   #firstLane = 0
+  #firstEdge = 0
+  /** A turn answers one list, and leaves the next one in its lane. */
+  #hasListed = false
+  #hasLeftList = false
   /** When the first update of the batch at hand was received. */
   #oldestMs = Number.NaN
 
@@ -119,6 +124,10 @@ export class Conflate implements Stage {
         unwantedDelayMs: config.unwantedDelayMs,
         itemIdleMs: config.itemIdleMs,
         tellHome: item => this.#tellHome(item),
+        askAnew: item => {
+          item.isAskedAnew = true
+          this.#tellHome(item)
+        },
       },
       deps.nowMs,
     )
@@ -131,10 +140,10 @@ export class Conflate implements Stage {
       metrics,
       edges,
       sessionsMax: config.sessionsMax,
-      fieldNamesMax: config.fieldNamesMax,
       maxFrequencyCap: config.maxFrequencyCap,
       rawLogBytes: config.rawLogBytes,
       rawLogUpdates: config.rawLogUpdates,
+      rawStoreBytes: config.rawStoreBytes,
       enqueue: deps.enqueue,
     })
     this.#answers = new Answers(this.items, this.fields, this.store, () => this.sessions.sessions())
@@ -159,8 +168,17 @@ export class Conflate implements Stage {
     this.sessions.nowMs = nowMs
     const { drainRecordsMax } = this.#deps.config
     let done = 0
-    for (const edge of this.#edges) done += edge.link.control.drain(edge.handle, drainRecordsMax)
-    for (const peer of this.#peers) {
+    this.#hasListed = false
+    this.#hasLeftList = false
+    const edgeCount = this.#edges.length
+    for (let i = 0; i < edgeCount; i++) {
+      const edge = this.#edges[(this.#firstEdge + i) % edgeCount]!
+      done += edge.link.control.drain(edge.handle, drainRecordsMax)
+    }
+    this.#firstEdge = (this.#firstEdge + 1) % Math.max(1, edgeCount)
+    if (this.#hasLeftList) done++
+    for (const [index, peer] of this.#peers.entries()) {
+      done += this.#meetWishes(index, peer.link)
       done += peer.link.controlIn.drain(peer.handleControl, drainRecordsMax)
       done += peer.link.lane.data.drain(peer.handle, drainRecordsMax)
     }
@@ -205,6 +223,7 @@ export class Conflate implements Stage {
     metrics.set(M.items, this.items.size)
     metrics.set(M.sessions, this.sessions.count)
     metrics.set(M.valueStoreBytes, this.store.usedBytes)
+    metrics.set(M.updatesWaiting, this.sessions.countWaiting())
   }
 
   *#consumers(): IterableIterator<RecordConsumer> {
@@ -249,6 +268,7 @@ export class Conflate implements Stage {
         if (item === null || item.wish !== memory.words[(offset >> 2) + 2]!) return true
         binding.item = item
         this.merger.replica(lane, item, memory, offset)
+        if (item.isAsked && item.isKnown) this.items.notePublished(item)
         return true
       }
       case REPLICA_STALE: {
@@ -270,13 +290,17 @@ export class Conflate implements Stage {
       return true
     }
     if (Number.isNaN(this.#oldestMs)) this.#oldestMs = memory.doubles[(offset >> 3) + 3]!
-    if (item.replicas.length > 0 && !this.#replicas.forward(lane, item, type, memory, offset, length)) return false
+    const hasReplicas = item.replicas.length > 0
+    if (hasReplicas && !this.#replicas.reserve(lane, item, memory, offset, length)) return false
     if (type === DELETE) {
       this.merger.delete(item, memory.doubles[(offset >> 3) + 3]!)
     } else {
       const source = lane.isPeer ? null : lane.sources[memory.words[word + 1]!]!
       this.merger.update(lane, item, source, memory, offset)
+      if (item.isAsked) this.items.notePublished(item)
     }
+    // Behind the merge, which has marked the fields that it refused: replicas have the same values.
+    if (hasReplicas) this.#replicas.forward(lane, item, type, memory, offset, length)
     return true
   }
 
@@ -292,7 +316,14 @@ export class Conflate implements Stage {
     // A replica is bound by its REPLICA, and gone with its item.
     if (lane.isPeer) return null
     const item = this.items.ensure(binding.name, this.#nowMs, false)
-    if (item === null) return null
+    if (item === null) {
+      this.#keeper.unbind(lane, number)
+      return null
+    }
+    for (const [index, peer] of this.#deps.peers.entries()) {
+      const wish = peer.unmet.get(item.name)
+      if (wish !== undefined) this.#meet(index, peer, item, wish)
+    }
     binding.item = item
     item.bindings.push(lane.index, number)
     return item
@@ -365,9 +396,18 @@ export class Conflate implements Stage {
   }
 
   #tellAnswer(edge: EdgeLink, slot: number, generation: number, query: QueryText): boolean {
-    const answer = this.#answers.answer(query, this.#nowMs)
-    const claim = claimOrAwait(edge.out, ANSWER_TEXT + textBytesMax(answer.body))
+    const isList = query.kind !== 'item'
+    if (isList && this.#hasListed) {
+      this.#hasLeftList = true
+      return false
+    }
+    const lettersMax = isList
+      ? Math.min(LIST_LETTERS_MAX, Math.floor((edge.out.recordBytesMax - ANSWER_TEXT) / 3))
+      : this.#answers.itemBytesMax(query.name)
+    const claim = claimOrAwait(edge.out, ANSWER_TEXT + (isList ? lettersMax * 3 : lettersMax))
     if (claim < 0) return false
+    this.#hasListed ||= isList
+    const answer = this.#answers.answer(query, lettersMax, this.#nowMs)
     const { words } = edge.out.memory
     words[claim >> 2] = slot
     words[(claim >> 2) + 1] = generation
@@ -381,18 +421,37 @@ export class Conflate implements Stage {
     const { memory } = peer.controlIn
     const name = readText(memory, offset + 4, length - 4)
     if (type === INTEREST) {
+      const wish = memory.words[offset >> 2]!
       const item = this.items.ensure(name, this.#nowMs, true)
-      if (item === null) return true
-      this.#replicas.interest(index, item, memory.words[offset >> 2]!)
-      this.#keeper.gainedInterest(item)
+      if (item === null) peer.unmet.set(name, wish)
+      else this.#meet(index, peer, item, wish)
       return true
     }
     assert(type === DISINTEREST, "a peer's control lane carries interest only")
+    if (peer.unmet.delete(name)) return true
     const item = this.items.find(name)
     if (item === null) return true
     if (!this.#replicas.disinterest(index, item)) return false
     this.#keeper.lostInterest(item, this.#nowMs)
     return true
+  }
+
+  /** Makes the items that peers wait for, when there is room again. Returns how many. */
+  #meetWishes(index: number, peer: PeerLink): number {
+    let met = 0
+    for (const [name, wish] of peer.unmet) {
+      const item = this.items.ensure(name, this.#nowMs, true)
+      if (item === null) break
+      this.#meet(index, peer, item, wish)
+      met++
+    }
+    return met
+  }
+
+  #meet(index: number, peer: PeerLink, item: Item, wish: number): void {
+    peer.unmet.delete(item.name)
+    this.#replicas.interest(index, item, wish)
+    this.#keeper.gainedInterest(item)
   }
 
   #tellHome(item: Item): void {

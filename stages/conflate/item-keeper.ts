@@ -1,8 +1,10 @@
 /**
  * The life of items on a core thread beside their updates: who publishes them, who wants them, when they go.
  *
- * - A feed that ends or falls silent: its items without another live source turn stale, after the last of its updates
- *   (the record that says so comes through the same queue).
+ * - A feed that ends or falls silent: its items without another live feed turn stale, after the last of its updates (the
+ *   record that says so comes through the same queue). What is published over HTTP is no feed: it answers for nothing, so
+ *   an item that came over HTTP only is never stale, and an update over HTTP makes a stale item fresh until the next of
+ *   the item's feeds ends or falls silent.
  * - On-demand feeds are told `wanted` with the first subscription and `unwanted` some time after the last one left. What
  *   they were told last is kept in the item, what differs from it waits in a set: a full queue delays, never loses.
  * - An item that nobody wants goes when it was deleted, was never published, or has been idle for `itemIdleMs`. Lanes
@@ -36,6 +38,8 @@ export interface ItemKeeperDeps {
   readonly itemIdleMs: number
   /** On a replica: tells the item's home that it is wanted here, or no more. */
   readonly tellHome: (item: Item) => void
+  /** On a replica that has lost a value: asks the item's home for the whole state anew. */
+  readonly askAnew: (item: Item) => void
 }
 
 export class ItemKeeper {
@@ -72,6 +76,8 @@ export class ItemKeeper {
   /** A subscription or a replica has gone. */
   lostInterest(item: Item, nowMs: number): void {
     if (this.isWanted(item)) return
+    // It was read until now: its idle time begins.
+    item.touchedMs = Math.max(item.touchedMs, nowMs)
     this.#deps.wheel.schedule(item, nowMs + this.#deps.unwantedDelayMs)
   }
 
@@ -135,8 +141,9 @@ export class ItemKeeper {
     return told
   }
 
+  /** One of the item's feeds has ended, fallen silent, or is heard again. */
   #settleStale(item: Item, nowMs: number, tell: TellPeers): boolean {
-    const isStale = item.sources.length > 0 ? item.sources.every(each => each.isSilent) : true
+    const isStale = item.sources.every(each => each.isSilent || !each.isFeed)
     if (item.isStale === isStale || !item.isKnown) return true
     if (!tell(item, isStale)) return false
     this.#deps.merger.setStale(item, isStale, nowMs)
@@ -171,30 +178,37 @@ export class ItemKeeper {
   }
 
   #sweepIdle(nowMs: number): void {
-    const { items, itemIdleMs, lanes } = this.#deps
+    const { items, itemIdleMs } = this.#deps
     items.sweep(Math.max(SWEEP_COUNT_MIN, Math.ceil(items.size / SWEEP_TURNS)), item => {
+      if (item.isIncomplete) this.#deps.askAnew(item)
       if (this.isWanted(item) || item.isWantedTold || !items.isHome(item)) return
       const isIdle = itemIdleMs > 0 && nowMs - item.touchedMs >= itemIdleMs
-      if ((isIdle || !item.isKnown) && lanes.every(lane => hasRoom(lane.down!, ''))) this.#purge(item)
+      if (isIdle || !item.isKnown) this.#purge(item)
     })
   }
 
-  /** Forgets an item at its home. */
+  /** Forgets an item at its home. Where a lane cannot be told to give up its number, the next sweep does it. */
   #purge(item: Item): void {
+    const { lanes } = this.#deps
+    for (let i = 0; i < item.bindings.length; i += 2) if (!hasRoom(lanes[item.bindings[i]!]!.down!, '')) return
     for (let i = 0; i < item.bindings.length; i += 2) {
-      const lane = this.#deps.lanes[item.bindings[i]!]!
-      const number = item.bindings[i + 1]!
-      const binding = lane.items[number]!
-      binding.item = null
-      if (binding.isUnbinding) continue
-      const offset = lane.down!.claim(4)
-      if (offset < 0) continue
-      binding.isUnbinding = true
-      lane.down!.memory.words[offset >> 2] = number
-      lane.down!.commit(UNBIND, 4)
+      const lane = lanes[item.bindings[i]!]!
+      lane.items[item.bindings[i + 1]!]!.item = null
+      this.unbind(lane, item.bindings[i + 1]!)
     }
     item.bindings.length = 0
     this.#forget(item)
+  }
+
+  /** Asks a lane, once, to give up its number of an item; where its queue is full, not yet. */
+  unbind(lane: LaneLink, number: number): void {
+    const binding = lane.items[number]!
+    if (binding.isUnbinding) return
+    const offset = claimOrAwait(lane.down!, 4)
+    if (offset < 0) return
+    binding.isUnbinding = true
+    lane.down!.memory.words[offset >> 2] = number
+    lane.down!.commit(UNBIND, 4)
   }
 
   #forget(item: Item): void {

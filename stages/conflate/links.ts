@@ -7,6 +7,7 @@ import type { Item, Source } from '#src/domain/item.ts'
 import type { Session } from '#src/domain/session.ts'
 import type { RecordConsumer, RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
+import { HTTP_SLOT } from '#stages/lane.ts'
 
 /** A feed's connection as a core sees it. */
 export class FeedSource implements Source {
@@ -15,6 +16,7 @@ export class FeedSource implements Source {
   /** Which of the feeds that had the slot, one after another. */
   readonly generation: number
   readonly isOnDemand: boolean
+  readonly isFeed: boolean
   isSilent = false
   readonly items = new Set<Item>()
 
@@ -23,10 +25,11 @@ export class FeedSource implements Source {
     this.slot = slot
     this.generation = generation
     this.isOnDemand = isOnDemand
+    this.isFeed = slot !== HTTP_SLOT
   }
 }
 
-/** What a lane's number of an item stands for; the item is null while it is purged. */
+/** What a lane's number of an item stands for; the item is null while it is purged, and when the table has no room. */
 export interface ItemBinding {
   readonly name: string
   item: Item | null
@@ -85,6 +88,8 @@ export class PeerLink {
   readonly boundFields: boolean[] = []
   /** Items of which the peer is owed a whole state: it gets no update before. */
   readonly owed = new Set<Item>()
+  /** Names that the peer wants and this core has no room for, by the number of the wish; bounded by the peer's table. */
+  readonly unmet = new Map<string, number>()
   /** Items whose interest is to be told to the peer, their home, when its queue has room. */
   readonly interests = new Set<Item>()
 

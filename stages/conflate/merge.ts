@@ -4,7 +4,10 @@
  *
  * Outcomes: an update is published to every subscription of a view that it concerns; a subscription that already waits
  * is left alone (that is conflation: counted at the flush, as the gap in the view's seq). A field or value beyond the
- * bounds is refused, counted, and told to the feed; the rest of its update counts.
+ * bounds is refused, counted, and told to the feed; the rest of its update counts, and what is refused goes into no log
+ * and to no replica (its field's number in the record becomes NO_FIELD).
+ *
+ * What an item's life has to say (stale, fresh, deleted) waits for no frequency limit, and takes along what was held.
  */
 
 import { copyBytes } from '#src/bytes.ts'
@@ -27,8 +30,9 @@ import {
   ENTRY_STALE,
   ENTRY_UPDATE,
   type ItemLog,
+  NOT_KEPT,
 } from '#src/domain/item-log.ts'
-import { DIRTY, HELD, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
+import { CLEAN, DIRTY, HELD, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
@@ -73,7 +77,7 @@ export class Merger {
     const receivedMs = memory.doubles[(offset >> 3) + 3]!
     if (source !== null) this.#hear(item, source, receivedMs)
     // At its home the update has made the item fresh; a replica is told by the update itself.
-    else if (item.isStale) this.setStale(item, false, receivedMs)
+    else if (item.isStale && !item.isIncomplete) this.setStale(item, false, receivedMs)
 
     const bytes = memory.bytes
     const store = this.#store
@@ -82,11 +86,13 @@ export class Merger {
     // A snapshot's fields stand beside those that they replace until it is whole.
     const fieldsMax = isSnapshot ? this.#fieldsMax * 2 : this.#fieldsMax
     let changed = 0
+    let isIncomplete = false
     if (isSnapshot) item.beginSnapshot()
     let at = offset + UPDATE_FIELDS
     for (let i = 0; i < fieldCount; i++) {
       // A number that was never bound stands for a field that was refused before (NO_FIELD).
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? -1
+      const number = bytes[at]! | (bytes[at + 1]! << 8)
+      const fieldId = lane.fields[number] ?? -1
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
       const length = length16 === NULL_FIELD ? NULL_VALUE : length16
       at += FIELD_HEADER
@@ -96,15 +102,10 @@ export class Merger {
       } else {
         if (index < 0) {
           if (fieldId < 0 || item.fieldCount >= fieldsMax) {
-            this.#refuse(
-              lane,
-              memory.words[word + 1]!,
-              memory.words[word + 2]!,
-              fieldId < 0 ? 'FEED_NAMES_TOO_MANY' : 'FEED_FIELDS_TOO_MANY',
-            )
-            // What is refused stands in no log either.
-            bytes[at - FIELD_HEADER] = NO_FIELD & 0xff
-            bytes[at - FIELD_HEADER + 1] = NO_FIELD >> 8
+            const code = fieldId < 0 ? 'FEED_NAMES_TOO_MANY' : 'FEED_FIELDS_TOO_MANY'
+            if (!lane.isPeer) this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, code)
+            else if (number !== NO_FIELD) isIncomplete = true
+            refuseField(bytes, at - FIELD_HEADER)
             if (length > 0) at += length
             continue
           }
@@ -115,8 +116,13 @@ export class Merger {
           item.changedSeqs[index] = seq
           changed++
         } else {
-          this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_STORE_FULL')
           if (item.changedSeqs[index] === 0) item.removeLastField()
+          if (lane.isPeer) {
+            isIncomplete = true
+          } else {
+            this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_STORE_FULL')
+            refuseField(bytes, at - FIELD_HEADER)
+          }
         }
       }
       if (length > 0) at += length
@@ -136,7 +142,7 @@ export class Merger {
     }
     if (item.log !== null) {
       const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
-      this.#log(lane, item, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs)
+      this.#log(lane, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs)
     }
     const views = item.views
     for (let v = 0; v < views.length; v++) {
@@ -144,14 +150,14 @@ export class Merger {
       if (view.mode === 'raw') {
         // An item that appears is told to every view, also to one none of whose fields it names.
         const isTold = isSnapshot || !wasKnown
-        if (view.entrySeqs === null || this.#namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at, isTold)) {
+        if (isTold || view.fieldIds === null || namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at)) {
           this.#publish(view, receivedMs)
         }
-        if (view.entrySeqs !== null) this.#noteEntry(view, item.log!)
       } else if (isChange && (view.fieldIds === null || removed > 0 || !wasKnown || changedIn(item, view, seq))) {
         this.#publish(view, receivedMs)
       }
     }
+    if (isIncomplete) this.#setIncomplete(item, receivedMs)
   }
 
   /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
@@ -159,7 +165,9 @@ export class Merger {
     const word = offset >> 2
     const double = offset >> 3
     const state = memory.words[word + 1]!
+    for (const view of item.views) this.#conflateWaiting(view)
     item.clear(this.#store)
+    item.isIncomplete = false
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
     item.replacedSeq = item.seq
@@ -174,13 +182,19 @@ export class Merger {
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
       const length = length16 === NULL_FIELD ? NULL_VALUE : length16
       at += FIELD_HEADER
-      if (fieldId >= 0) {
+      if (fieldId < 0) {
+        item.isIncomplete = true
+      } else {
         const index = item.addField(fieldId)
-        item.put(this.#store, index, bytes, at, length)
         item.changedSeqs[index] = item.seq
+        if (!item.put(this.#store, index, bytes, at, length)) {
+          item.removeLastField()
+          item.isIncomplete = true
+        }
       }
       if (length > 0) at += length
     }
+    if (item.isIncomplete) item.isStale = true
     this.position++
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
@@ -189,6 +203,24 @@ export class Merger {
       // A copy: begin moves them about.
       for (const subscription of [...view.subscriptions]) this.begin(subscription, receivedMs)
     }
+  }
+
+  /** A new whole state takes the place of what was waiting. */
+  #conflateWaiting(view: View): void {
+    for (const { session, sentSeq, state } of view.subscriptions) {
+      if (state === CLEAN) continue
+      session.conflated += view.seq - sentSeq
+      this.#metrics.add(M.updatesConflated, view.seq - sentSeq)
+    }
+  }
+
+  /**
+   * A replica has no room for a value that its home has: its readers are told that it is stale, until its home is asked
+   * for the whole state anew (ItemKeeper) and that has come whole.
+   */
+  #setIncomplete(item: Item, receivedMs: number): void {
+    this.setStale(item, true, receivedMs)
+    item.isIncomplete = true
   }
 
   /**
@@ -207,7 +239,7 @@ export class Merger {
     this.#metrics.add(M.updatesPublished, 1)
     if (subscription.index < view.cleanCount) {
       view.makeUnclean(subscription)
-      this.#mark(subscription, receivedMs)
+      this.#mark(subscription, receivedMs, false)
     }
   }
 
@@ -218,14 +250,15 @@ export class Merger {
     item.clear(this.#store)
     item.deletions++
     item.isStale = false
-    if (item.log !== null) item.log.append(ENTRY_DELETED, 0, item.rawSeq, Number.NaN)
+    item.isIncomplete = false
+    if (item.log !== null) item.log.append(ENTRY_DELETED, 0, Number.NaN)
     this.#markAll(item, receivedMs)
   }
 
   setStale(item: Item, isStale: boolean, receivedMs: number): void {
-    if (item.isStale === isStale || !item.isKnown) return
+    if (item.isStale === isStale || !item.isKnown || item.isIncomplete) return
     item.isStale = isStale
-    if (item.log !== null) item.log.append(isStale ? ENTRY_STALE : ENTRY_FRESH, 0, item.rawSeq, Number.NaN)
+    if (item.log !== null) item.log.append(isStale ? ENTRY_STALE : ENTRY_FRESH, 0, Number.NaN)
     this.#markAll(item, receivedMs)
   }
 
@@ -245,17 +278,23 @@ export class Merger {
     view.seq++
     view.timeMs = view.item.timeMs
     this.#metrics.add(M.updatesPublished, view.subscriptions.length)
-    this.#markView(view, receivedMs)
+    this.#markView(view, receivedMs, false)
   }
 
   #markAll(item: Item, receivedMs: number): void {
     for (const view of item.views) {
-      if (view.entrySeqs !== null && item.log !== null) this.#noteEntry(view, item.log)
-      this.#markView(view, receivedMs)
+      for (let i = view.cleanCount; i < view.subscriptions.length; i++) this.#releaseHeld(view.subscriptions[i]!)
+      this.#markView(view, receivedMs, true)
     }
   }
 
-  #markView(view: View, receivedMs: number): void {
+  #releaseHeld(subscription: Subscription): void {
+    if (subscription.state !== HELD) return
+    this.#wheel.cancel(subscription)
+    subscription.onTimer()
+  }
+
+  #markView(view: View, receivedMs: number, isAtOnce: boolean): void {
     const count = view.cleanCount
     if (count === 0) return
     view.cleanCount = 0
@@ -265,33 +304,26 @@ export class Merger {
       const last = view.item.log!.end - 1
       for (let i = 0; i < count; i++) subscriptions[i]!.cursor = last
     }
-    for (let i = 0; i < count; i++) this.#mark(subscriptions[i]!, receivedMs)
+    for (let i = 0; i < count; i++) this.#mark(subscriptions[i]!, receivedMs, isAtOnce)
   }
 
   /** The view has put the subscription behind its clean ones. */
-  #mark(subscription: Subscription, receivedMs: number): void {
+  #mark(subscription: Subscription, receivedMs: number, isAtOnce: boolean): void {
     const session = subscription.session
-    if (Number.isNaN(session.waitingSinceMs)) session.waitingSinceMs = receivedMs
-    if (subscription.intervalMs > 0 && this.nowMs < subscription.nextTurnMs) {
+    if (subscription.intervalMs > 0 && this.nowMs < subscription.nextTurnMs && !isAtOnce) {
       subscription.state = HELD
+      subscription.heldSinceMs = receivedMs
       this.#wheel.schedule(subscription, subscription.nextTurnMs)
       return
     }
+    if (Number.isNaN(session.waitingSinceMs)) session.waitingSinceMs = receivedMs
     subscription.state = DIRTY
     session.addDirty(subscription)
   }
 
-  #log(
-    lane: LaneLink,
-    item: Item,
-    log: ItemLog,
-    kind: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    timeMs: number,
-  ): void {
-    let target = log.append(kind, end - start, item.rawSeq, timeMs)
+  #log(lane: LaneLink, log: ItemLog, kind: number, bytes: Buffer, start: number, end: number, timeMs: number): void {
+    let target = log.append(kind, end - start, timeMs)
+    if (target === NOT_KEPT) return
     const out = log.bytes
     let at = start
     while (at < end) {
@@ -306,21 +338,22 @@ export class Merger {
       at += FIELD_HEADER + length
     }
   }
+}
 
-  #namesAny(lane: LaneLink, view: View, bytes: Buffer, start: number, end: number, isSnapshot: boolean): boolean {
-    if (isSnapshot) return true
-    let at = start
-    while (at < end) {
-      if (view.includes(lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!)) return true
-      const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
-      at += FIELD_HEADER + (length === NULL_FIELD ? 0 : length)
-    }
-    return false
-  }
+/** Marks a field of a record as refused. */
+function refuseField(bytes: Buffer, offset: number): void {
+  bytes[offset] = NO_FIELD & 0xff
+  bytes[offset + 1] = NO_FIELD >> 8
+}
 
-  #noteEntry(view: View, log: ItemLog): void {
-    view.entrySeqs![log.slotOf(log.end - 1)] = view.seq
+function namesAny(lane: LaneLink, view: View, bytes: Buffer, start: number, end: number): boolean {
+  let at = start
+  while (at < end) {
+    if (view.includes(lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? NO_FIELD)) return true
+    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+    at += FIELD_HEADER + (length === NULL_FIELD ? 0 : length)
   }
+  return false
 }
 
 function changedIn(item: Item, view: View, seq: number): boolean {

@@ -18,6 +18,7 @@ import {
   FIELD_COUNT_MASK,
   FIELD_HEADER,
   INTEREST,
+  NO_FIELD,
   NULL_FIELD,
   REPLICA,
   REPLICA_FIELDS,
@@ -49,8 +50,8 @@ export class Replicas {
     this.#store = store
   }
 
-  /** Forwards an update or deletion to all replicas, or to none and returns false. */
-  forward(lane: LaneLink, item: Item, type: number, memory: RecordMemory, offset: number, length: number): boolean {
+  /** Claims room for an update or deletion at all replicas, or returns false. Nothing else is offered before forward. */
+  reserve(lane: LaneLink, item: Item, memory: RecordMemory, offset: number, length: number): boolean {
     const replicas = item.replicas
     for (let i = 0; i < replicas.length; i++) {
       const peer = this.#peers[replicas[i]!]!
@@ -60,11 +61,16 @@ export class Replicas {
       if (claim < 0) return false
       this.#claims[i] = claim
     }
+    return true
+  }
+
+  /** Forwards what reserve has claimed room for. */
+  forward(lane: LaneLink, item: Item, type: number, memory: RecordMemory, offset: number, length: number): void {
+    const replicas = item.replicas
     for (let i = 0; i < replicas.length; i++) {
       const peer = this.#peers[replicas[i]!]!
       if (!peer.owed.has(item)) this.#copyUpdate(peer, lane, item, type, memory, offset, length, this.#claims[i]!)
     }
-    return true
   }
 
   /** Tells all replicas whether the item is stale, or none and returns false. */
@@ -121,14 +127,10 @@ export class Replicas {
       for (const item of peer.interests) {
         // A replica that nobody reads is kept for a while, and as long as it is kept it is kept true.
         const isWanted = !item.isForgotten
+        if (item.isAskedAnew && isWanted && item.isHomeTold && !this.#tellInterest(peer, item, false)) break
+        item.isAskedAnew = false
         if (isWanted !== item.isHomeTold) {
-          const claim = claimOrAwait(peer.control, 4 + textBytesMax(item.name))
-          if (claim < 0) break
-          if (isWanted) item.wish = ++this.#wishes
-          peer.control.memory.words[claim >> 2] = item.wish
-          const length = 4 + writeText(peer.control.memory, claim + 4, item.name)
-          peer.control.commit(isWanted ? INTEREST : DISINTEREST, length)
-          item.isHomeTold = isWanted
+          if (!this.#tellInterest(peer, item, isWanted)) break
           sent++
         }
         peer.interests.delete(item)
@@ -140,6 +142,17 @@ export class Replicas {
       }
     }
     return sent
+  }
+
+  #tellInterest(peer: PeerLink, item: Item, isWanted: boolean): boolean {
+    const claim = claimOrAwait(peer.control, 4 + textBytesMax(item.name))
+    if (claim < 0) return false
+    if (isWanted) item.wish = ++this.#wishes
+    peer.control.memory.words[claim >> 2] = item.wish
+    const length = 4 + writeText(peer.control.memory, claim + 4, item.name)
+    peer.control.commit(isWanted ? INTEREST : DISINTEREST, length)
+    item.isHomeTold = isWanted
+    return true
   }
 
   publish(): void {
@@ -190,7 +203,7 @@ export class Replicas {
     const end = claim + length
     while (at < end) {
       const bytes = target.bytes
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
+      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? NO_FIELD
       bytes[at] = fieldId & 0xff
       bytes[at + 1] = (fieldId >> 8) & 0xff
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)

@@ -1,8 +1,8 @@
 /**
  * The sessions of a core thread: opened and closed by their edges, with their subscriptions and views.
  *
- * Outcomes: a session beyond `sessionsMax`, or one whose items or fields find no room in the tables, is refused with a
- * code. A session that ends gives up what it still lacked: counted as dropped.
+ * Outcomes: a session beyond `sessionsMax`, or one whose items find no room in the table, or whose raw views find none in
+ * their budget, is refused with a code. A session that ends gives up what it still lacked: counted as dropped.
  */
 
 import { codecOf } from '#src/codec/json-stream.ts'
@@ -11,6 +11,7 @@ import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemLog } from '#src/domain/item-log.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
+import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
 import { BLOCKED, ENDED, GATHERING, IDLE, READY, Session } from '#src/domain/session.ts'
 import type { Mode, StreamRequest } from '#src/domain/stream-request.ts'
 import { CLEAN, HELD, Subscription } from '#src/domain/subscription.ts'
@@ -38,10 +39,10 @@ export interface SessionKeeperDeps {
   readonly metrics: ThreadMetrics
   readonly edges: readonly EdgeLink[]
   readonly sessionsMax: number
-  readonly fieldNamesMax: number
   readonly maxFrequencyCap: number
   readonly rawLogBytes: number
   readonly rawLogUpdates: number
+  readonly rawStoreBytes: number
   /** Queues a session for its flush. */
   readonly enqueue: (session: Session) => void
 }
@@ -49,12 +50,14 @@ export interface SessionKeeperDeps {
 export class SessionKeeper {
   readonly #deps: SessionKeeperDeps
   readonly #buckets: DelayBuckets
+  readonly #rawBudget: RawBudget
   readonly #onReady: (session: Session) => void
   #count = 0
   nowMs = 0
 
   constructor(deps: SessionKeeperDeps) {
     this.#deps = deps
+    this.#rawBudget = new RawBudget(deps.rawStoreBytes)
     this.#buckets = new DelayBuckets(deps.wheel, bucket => {
       for (const session of bucket.gathering) {
         if (session.state !== GATHERING) continue
@@ -70,34 +73,34 @@ export class SessionKeeper {
     return this.#count
   }
 
+  /** What logs and views of raw mode take. */
+  get rawBytes(): number {
+    return this.#rawBudget.usedBytes
+  }
+
   /** Opens a session; returns why not, or null. */
   open(edge: EdgeLink, slot: number, generation: number, text: OpenText): ClientErrorCode | null {
-    const { items, fields, sessionsMax, fieldNamesMax } = this.#deps
+    const { items, keeper, sessionsMax } = this.#deps
     const { request } = text
     if (this.#count >= sessionsMax) return 'SESSIONS_TOO_MANY'
     const old = edge.sessions[slot]
     if (old !== null && old !== undefined) this.end(edge, old)
 
-    let fieldIds: number[] | null = null
-    if (request.fields !== null) {
-      fieldIds = []
-      for (const name of request.fields) {
-        const known = fields.find(name)
-        // Subscribers may fill half of the table, so that they cannot keep feeds out.
-        const id = known >= 0 || fields.size < fieldNamesMax >> 1 ? fields.idOf(name) : -1
-        if (id < 0) return 'SERVER_BUSY'
-        fieldIds.push(id)
-      }
-      fieldIds.sort((a, b) => a - b)
-    }
+    const { encoding, mode, onLost } = request
+    const fields = request.fields === null ? null : [...request.fields].sort()
+    const key = fields === null ? mode : `${mode}:${fields.join()}`
     const found: Item[] = []
     for (const name of request.items) {
       const item = items.ensure(name, this.nowMs, true)
-      if (item === null) return 'SERVER_BUSY'
+      if (item === null) break
       found.push(item)
     }
+    if (found.length < request.items.length || (mode === 'raw' && !this.#hasRawRoom(found, key))) {
+      // What was made for this request alone goes again.
+      for (const item of found) keeper.lostInterest(item, this.nowMs)
+      return 'SERVER_BUSY'
+    }
 
-    const { encoding, mode, onLost } = request
     const origin = {
       id: text.id,
       edge: edge.index,
@@ -114,8 +117,21 @@ export class SessionKeeper {
     edge.sessions[slot] = session
     this.#count++
     const intervalMs = mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
-    for (const item of found) this.#subscribe(session, item, mode, fieldIds, intervalMs)
+    for (const item of found) {
+      const view = item.viewOf(key) ?? this.#addView(item, mode, fields, key)
+      this.#subscribe(session, view, intervalMs)
+    }
     return null
+  }
+
+  /** A raw stream that begins logs or views finds room for them, and for one log in full. */
+  #hasRawRoom(items: readonly Item[], key: string): boolean {
+    let missing = 0
+    for (const item of items) {
+      if (item.log === null) missing += RAW_OBJECT_BYTES
+      if (item.viewOf(key) === null) missing += RAW_OBJECT_BYTES
+    }
+    return missing === 0 || this.#rawBudget.hasRoom(Math.max(missing, this.#deps.rawLogBytes))
   }
 
   /** The connection has gone, or the stream has been ended: what the session lacked is dropped. */
@@ -134,7 +150,7 @@ export class SessionKeeper {
       session.dropped += waiting
       metrics.add(M.updatesDropped, waiting)
       view.remove(subscription)
-      if (view.subscriptions.length === 0) removeView(item, view)
+      if (view.subscriptions.length === 0) this.#removeView(view)
       item.subscriptionCount--
       keeper.lostInterest(item, this.nowMs)
     }
@@ -153,9 +169,23 @@ export class SessionKeeper {
     }
   }
 
-  /** Sessions that gather flush now. */
-  flushGathering(): void {
+  /** What is held, and sessions that gather, flush now. */
+  flushWaiting(): void {
+    for (const session of this.sessions()) {
+      for (const subscription of session.subscriptions) {
+        if (subscription.state !== HELD) continue
+        this.#deps.wheel.cancel(subscription)
+        subscription.onTimer()
+      }
+    }
     this.#buckets.turnAll()
+  }
+
+  /** How many updates wait, of all sessions. */
+  countWaiting(): number {
+    let waiting = 0
+    for (const session of this.sessions()) waiting += waitingOf(session)
+    return waiting
   }
 
   *sessions(): IterableIterator<Session> {
@@ -180,32 +210,37 @@ export class SessionKeeper {
     return frequency === 0 ? 0 : 1_000 / frequency
   }
 
-  #subscribe(session: Session, item: Item, mode: Mode, fieldIds: readonly number[] | null, intervalMs: number): void {
-    const view = this.#viewOf(item, mode, fieldIds)
+  #subscribe(session: Session, view: View, intervalMs: number): void {
     const subscription = new Subscription(session, view, intervalMs)
     session.subscriptions.push(subscription)
     view.add(subscription)
-    item.subscriptionCount++
+    view.item.subscriptionCount++
     this.#deps.merger.begin(subscription, this.nowMs)
-    this.#deps.keeper.gainedInterest(item)
+    this.#deps.keeper.gainedInterest(view.item)
   }
 
-  #viewOf(item: Item, mode: Mode, fieldIds: readonly number[] | null): View {
-    const key = fieldIds === null ? mode : `${mode}:${fieldIds.join(',')}`
-    for (const view of item.views) if (view.key === key) return view
+  #addView(item: Item, mode: Mode, names: readonly string[] | null, key: string): View {
+    const { fields, rawLogBytes, rawLogUpdates } = this.#deps
+    const fieldIds = names === null ? null : names.map(name => fields.find(name)).filter(id => id >= 0)
     const view = new View(item, mode, fieldIds, key)
-    item.views.push(view)
+    if (names !== null) {
+      view.fieldsAwaited = names.filter(name => fields.find(name) < 0)
+      for (const name of view.fieldsAwaited) fields.await(name, view)
+    }
+    item.addView(view)
     if (mode === 'raw') {
-      item.log ??= new ItemLog(this.#deps.rawLogBytes, this.#deps.rawLogUpdates)
-      if (fieldIds !== null) view.entrySeqs = new Array<number>(item.log.slotCount).fill(view.seq)
+      view.budget = this.#rawBudget
+      view.take(RAW_OBJECT_BYTES)
+      item.log ??= new ItemLog(rawLogBytes, rawLogUpdates, this.#rawBudget)
     }
     return view
   }
-}
 
-function removeView(item: Item, view: View): void {
-  item.views.splice(item.views.indexOf(view), 1)
-  if (view.mode === 'raw' && !item.views.some(other => other.mode === 'raw')) item.log = null
+  #removeView(view: View): void {
+    for (const name of view.fieldsAwaited) this.#deps.fields.stopAwaiting(name, view)
+    view.budget?.release(view.takenBytes)
+    view.item.removeView(view)
+  }
 }
 
 /** For tests and /sessions: how many updates of a session wait. */
@@ -215,4 +250,12 @@ export function waitingOf(session: Session): number {
     if (state !== CLEAN) waiting += view.seq - sentSeq
   }
   return waiting
+}
+
+/** When the oldest update that waits for the session was received; NaN when none does. */
+export function waitingSinceMsOf(session: Session): number {
+  let oldestMs = Number.isNaN(session.waitingSinceMs) ? Number.POSITIVE_INFINITY : session.waitingSinceMs
+  for (const { state, heldSinceMs } of session.subscriptions)
+    if (state === HELD) oldestMs = Math.min(oldestMs, heldSinceMs)
+  return Number.isFinite(oldestMs) ? oldestMs : Number.NaN
 }

@@ -158,7 +158,9 @@ export class FeedParse implements Stage {
   #handOver(connection: FeedConnection, nowMs: number): boolean {
     const { lane } = this.#deps
     const { splitter } = connection
-    if (connection.isSilent) {
+    // One that has ended, with nothing left to hand over, is not heard again: its items stay stale.
+    const isOver = connection.isEnded && splitter.isDrained && !connection.isLineOpen && connection.waiting.length === 0
+    if (connection.isSilent && !isOver) {
       if (lane.offerAll(FEED_ALIVE, connection.slot, 0, null) !== OFFERED) return false
       connection.isSilent = false
     }

@@ -137,6 +137,7 @@ test(
 test('more fields than names', broken, { fieldNamesMax: 100 }, /more fields/)
 test('a store below one item', broken, { valueStoreBytes: 2_097_152 }, /replaced whole needs 4 MiB/)
 test('a log below one update', broken, { rawLogBytes: 32_768 }, /does not fit the log/)
+test('memory of logs below one log', broken, { rawStoreBytes: 65_535 }, /does not fit the memory for all logs/)
 test(
   'a market beyond the items',
   broken,
@@ -167,7 +168,7 @@ test('[N4] makeConfig refuses a name that is no setting', t => {
 test('[N6] files and memory are counted over all threads', t => {
   t.is(openFilesWanted(defaultConfig), 18_000 + 256 + 200)
   t.is(openFilesWanted(makeConfig({ edgeThreads: 2, feedThreads: 0 })), 36_000 + 512 + 200)
-  t.is(memoryBytesWanted(defaultConfig), (256 + 32 + 1 + 2 * (4 + 1)) * 1_048_576)
+  t.is(memoryBytesWanted(defaultConfig), (256 + 256 + 32 + 1 + 2 * (4 + 1)) * 1_048_576)
 })
 
 test('[N1] bytes are written as people write them', t => {

@@ -75,3 +75,46 @@ test('[I4] a view includes all fields or those it names, and begins with the cou
   )
   t.deepEqual([all.seq, some.seq], [5, 9])
 })
+
+test('[I4] however many fields a view names and whenever they come, it includes those and no others: random choices', t => {
+  const random = new Random(seedOr(20_260_241))
+  for (let round = 0; round < 60; round++) {
+    const view = new View(new Item(0, 'A', 0, 0, () => {}), 'merge', [], '')
+    const model = new Set<number>()
+    const idsMax = random.pick([10, 70, 3_000])
+    for (let count = random.int(40); count > 0; count--) {
+      const id = random.int(idsMax)
+      if (!model.has(id)) view.addField(id)
+      model.add(id)
+      for (let probe = 0; probe < 40; probe++) {
+        const asked = random.pick([random.int(idsMax + 40), 0xffff, -1, id])
+        if (view.includes(asked) !== model.has(asked)) t.fail(`field ${asked} of ${[...model]}; SEED=${random.seed}`)
+      }
+    }
+  }
+  t.pass()
+})
+
+test('[I4] an item finds its views by their keys, few or many, as they come and go: random actions', t => {
+  const random = new Random(seedOr(20_260_242))
+  const item = new Item(0, 'A', 0, 0, () => {})
+  const model = new Map<string, View>()
+  let most = 0
+  for (let action = 0; action < 3_000; action++) {
+    const key = `k${random.int(action < 1_500 ? 40 : 8)}`
+    const known = model.get(key) ?? null
+    if (item.viewOf(key) !== known) t.fail(`view ${key} after ${action} actions; SEED=${random.seed}`)
+    if (known === null) {
+      const view = new View(item, 'merge', null, key)
+      item.addView(view)
+      model.set(key, view)
+    } else if (random.chance(0.6)) {
+      item.removeView(known)
+      model.delete(key)
+    }
+    most = Math.max(most, model.size)
+    if (item.views.length !== model.size) t.is(item.views.length, model.size, `SEED=${random.seed}`)
+    if (!item.views.every((view, index) => view.index === index)) t.fail(`places; SEED=${random.seed}`)
+  }
+  t.true(most > 20)
+})

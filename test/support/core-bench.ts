@@ -6,6 +6,8 @@
 import { FeedLineParser, LINE_DELETE, LINE_UPDATE } from '#src/codec/feed-line.ts'
 import { NameTable } from '#src/codec/name-table.ts'
 import {
+  ANSWER,
+  ANSWER_TEXT,
   CLOSE,
   CONNECTION_BYTES,
   CONTROL_TEXT,
@@ -14,6 +16,9 @@ import {
   FLUSH,
   FLUSH_CONNECTIONS,
   OPEN,
+  QUERY,
+  REFUSED,
+  readText,
   textBytesMax,
   WRITABLE,
   writeText,
@@ -29,6 +34,7 @@ import { VirtualClock } from '#src/time/clock.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { HTTP_SLOT, Lane } from '#stages/lane.ts'
 import { buildCore, type CoreRole } from '#stages/pipeline.ts'
+import { FeedRoute } from '#stages/route/feed-route.ts'
 
 export interface Flush {
   readonly type: 'flush' | 'end'
@@ -59,20 +65,24 @@ export class CoreBench {
   readonly inFlight: InFlightWords
   readonly metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
   readonly #wheel: TimingWheel
-  readonly #lane: Lane
+  readonly lane: Lane
+  /** What take found besides flushes. */
+  readonly refusals: string[] = []
+  readonly answers: { status: number; isCut: boolean; body: string }[] = []
+  readonly #route: FeedRoute
   readonly #parser: FeedLineParser
   readonly #control: LocalQueue
   readonly #out: LocalQueue
 
   /** Settings may be smaller here than the program allows. */
-  constructor(settings: Partial<Config> = {}, outBytes = QUEUE_BYTES) {
+  constructor(settings: Partial<Config> = {}, outBytes = QUEUE_BYTES, downBytes = QUEUE_BYTES) {
     const config = { ...makeConfig(), ...settings }
     this.config = config
     this.inFlight = new InFlightWords(InFlightWords.create(256))
     const nowMs = this.clock.nowMs()
     this.#wheel = new TimingWheel(nowMs)
     const data = createLocalQueue(QUEUE_BYTES)
-    const down = createLocalQueue(QUEUE_BYTES)
+    const down = createLocalQueue(downBytes)
     this.#control = createLocalQueue(QUEUE_BYTES)
     this.#out = createLocalQueue(outBytes)
     this.core = buildCore(
@@ -88,18 +98,37 @@ export class CoreBench {
     )
     const items = new NameTable(config.itemsMax, config.itemNameBytesMax)
     const fields = new NameTable(config.fieldNamesMax, config.fieldNameBytesMax)
-    this.#lane = new Lane([data.producer], items, fields)
+    this.lane = new Lane([data.producer], items, fields)
+    this.#route = new FeedRoute({
+      lane: this.lane,
+      downs: [down.consumer],
+      drainRecordsMax: 1_000,
+      queueCapacity: downBytes,
+      tellWanted: () => {},
+      tellRefused: () => {},
+    })
     this.#parser = new FeedLineParser(config, items, fields)
-    this.#lane.offerAll(FEED_UP, HTTP_SLOT, 0, 'http')
+    this.lane.offerAll(FEED_UP, HTTP_SLOT, 0, 'http')
   }
 
-  /** A line of a feed; it must be a good one. */
-  feed(line: object): void {
+  /** FEED_UP, FEED_DOWN, FEED_SILENT or FEED_ALIVE of the feed in a slot. */
+  feedLife(type: number, slot: number): void {
+    this.lane.offerAll(type, slot, 0, type === FEED_UP ? `feed ${slot}` : null)
+    this.lane.publish()
+  }
+
+  /** The lane hears what the core has told it. */
+  hearLane(): void {
+    this.#route.work()
+  }
+
+  /** A line of a feed, or (slot HTTP_SLOT) an update over HTTP; it must be a good one. */
+  feed(line: object, slot = HTTP_SLOT): void {
     const bytes = Buffer.from(JSON.stringify(line))
     const kind = this.#parser.parse(bytes, 0, bytes.length)
     if (kind !== LINE_UPDATE && kind !== LINE_DELETE) throw new Error(this.#parser.errorMessage)
-    this.#lane.offer(this.#parser, kind === LINE_DELETE, HTTP_SLOT, 0, this.clock.nowMs())
-    this.#lane.publish()
+    this.lane.offer(this.#parser, kind === LINE_DELETE, slot, 0, this.clock.nowMs())
+    this.lane.publish()
   }
 
   open(slot: number, generation: number, wish: Partial<StreamRequest> & { items: readonly string[] }): void {
@@ -113,6 +142,10 @@ export class CoreBench {
       ...wish,
     }
     this.#tell(OPEN, slot, generation, JSON.stringify({ id: `s${slot}.${generation}`, address: '', request }))
+  }
+
+  query(slot: number, query: object): void {
+    this.#tell(QUERY, slot, 1, JSON.stringify(query))
   }
 
   close(slot: number, generation: number): void {
@@ -155,6 +188,11 @@ export class CoreBench {
       } else if (type === END) {
         const text = memory.bytes.toString('utf8', offset + CONTROL_TEXT, offset + length)
         flushes.push({ type: 'end', slots: [words[0]!], generations: [words[1]!], updates: 0, text })
+      } else if (type === REFUSED) {
+        this.refusals.push(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT))
+      } else if (type === ANSWER) {
+        const body = readText(memory, offset + ANSWER_TEXT, length - ANSWER_TEXT)
+        this.answers.push({ status: words[2]!, isCut: words[3] === 1, body })
       }
       return true
     }, countMax)

@@ -25,16 +25,21 @@ export class TestStream extends Arrivals<StreamRecord> {
 
   constructor(options: Omit<StreamClientOptions, 'onRecord' | 'onHead' | 'onClose'>) {
     super()
-    const { promise, resolve } = Promise.withResolvers<{ status: number; head: string }>()
-    this.head = promise
+    const heads = new Arrivals<{ status: number; head: string }>()
+    this.head = heads.find(() => true)
+    // Whoever awaits it hears of a failure; a test that does not is not to end by it.
+    this.head.catch(() => {})
     this.client = new StreamClient({
       ...options,
-      onHead: (status, head) => resolve({ status, head }),
+      onHead: (status, head) => heads.push({ status, head }),
       onRecord: record => {
         apply(this.state, record)
         this.push(record)
       },
-      onClose: () => this.end(),
+      onClose: () => {
+        heads.end()
+        this.end()
+      },
     })
   }
 
@@ -73,6 +78,11 @@ export class TestServer {
       ...settings,
     })
     const server = new TestServer(await startServer(config, silentLog))
+    // Nobody answers for a dead thread: whoever waits for one is told at once instead.
+    server.server.failed.then(({ message }) => {
+      t.log(message)
+      server.destroyOpen()
+    })
     t.teardown(() => server.close())
     return server
   }
@@ -116,8 +126,12 @@ export class TestServer {
     return look()
   }
 
-  async close(): Promise<void> {
+  destroyOpen(): void {
     for (const one of this.#open) one.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.destroyOpen()
     await this.server.close()
   }
 }

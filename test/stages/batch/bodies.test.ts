@@ -2,6 +2,7 @@ import test from 'ava'
 import { FieldTable } from '#src/domain/field-table.ts'
 import { Item } from '#src/domain/item.ts'
 import { ENTRY_UPDATE, ItemLog } from '#src/domain/item-log.ts'
+import { RawBudget } from '#src/domain/raw-budget.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import { View } from '#src/domain/view.ts'
 import { Bodies, NO_ROOM } from '#stages/batch/bodies.ts'
@@ -103,9 +104,10 @@ test('[S6] what finds no room in the heap is not made, and what was made stays w
 test("[S6] a raw entry's body shows the fields of its view, and is shared like others", t => {
   const { heap, bodies, fields, item } = setUp(4_096)
   const view = new View(item, 'raw', [fields.idOf('ask')], 'raw:1')
-  const log = new ItemLog(1_024, 4)
+  const log = new ItemLog(1_024, 4, new RawBudget(1 << 20))
   const bytes = Buffer.from([0, 0, 1, 0, 0x37, 1, 0, 0xff, 0xff, 2, 0, 0, 0])
-  bytes.copy(log.bytes, log.append(ENTRY_UPDATE, bytes.length, 5, Number.NaN))
+  const start = log.append(ENTRY_UPDATE, bytes.length, Number.NaN)
+  bytes.copy(log.bytes, start)
   const at = bodies.entry(view, NDJSON, log, 0, 5)
   t.is(heap.bytes.toString('utf8', at, at + bodies.length), '{"item":"A","seq":5,"fields":{"ask":null}}\n')
   t.is(bodies.entry(view, NDJSON, log, 0, 5), at)

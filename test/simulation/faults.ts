@@ -1,0 +1,106 @@
+/**
+ * What may go wrong in a simulation, each with its name and its probability, and how small everything is. One table: a
+ * seed chooses among the variants of a row; nothing else decides about the surroundings.
+ *
+ * Probabilities of faults are per step and actor, unless a row says otherwise.
+ */
+
+import { type Config, defaultConfig } from '#src/config/config.ts'
+import type { Random } from '../support/random.ts'
+
+export const FAULTS = {
+  /** A thread gets no turn for some steps: its inbound queues fill. */
+  threadPause: 0.02,
+  /** A feed's connection ends in order, its last line whole but, one time in four, without its newline. */
+  feedEnd: 0.004,
+  /** A feed is gone without a word, mostly in the middle of a line. */
+  feedReset: 0.004,
+  /** A feed says nothing for a while; one with a heartbeat turns silent. */
+  feedSilence: 0.01,
+  /** Per line: it is no line. */
+  badLine: 0.02,
+  /** A client stops reading for a while. */
+  clientStall: 0.02,
+  /** Of those, it stops for so long that it is given up where the time for that is short. */
+  longStall: 0.4,
+  /** A client is gone without a word, whatever is on its way to it. */
+  clientReset: 0.008,
+  /** A client closes in order. */
+  clientEnd: 0.004,
+  /** An update or a deletion is published over HTTP. */
+  httpPublish: 0.05,
+} as const
+
+/** The sizes of queues that a seed chooses from: the smallest that can hold the longest record, and larger ones. */
+const QUEUE_BYTES = [4_096, 4_096, 8_192, 65_536] as const
+
+export interface Surroundings {
+  readonly config: Config
+  readonly queueBytes: { readonly data: number; readonly control: number; readonly out: number; readonly peer: number }
+  readonly feeds: number
+  readonly clients: number
+  readonly items: readonly string[]
+  readonly fields: readonly string[]
+  readonly steps: number
+  /** A step takes up to this, when time passes at all. */
+  readonly stepMsMax: number
+}
+
+/** The smallest queue that takes the longest flush: its bytes or one item's, its head, and its connections. */
+function longestFlushQueue(config: Config): number {
+  const length = Math.max(config.flushBytesMax, ITEM_BYTES_MAX) + 8 * config.flushSessionsMax + 128
+  return 2 ** Math.ceil(Math.log2(2 * length))
+}
+
+/** No item of the simulation takes more in a flush: deletion, snapshot and marks. */
+const ITEM_BYTES_MAX = 800
+
+const ITEMS = ['A', 'quote.B', 'c "d"', 'é\\f', 'G-H', 'i', 'JJJJJJJJJJJJJJ', 'k.l.m'] as const
+const FIELDS = ['bid', 'ask', 'last "x"', 'ü', 'v5', 'status'] as const
+
+export function chooseSurroundings(random: Random): Surroundings {
+  const isSingle = random.chance(0.2)
+  const windowBytes = random.pick([700, 1_500, 4_000])
+  const config: Config = {
+    ...defaultConfig,
+    placement: isSingle ? 'single' : 'pools',
+    feedThreads: isSingle ? 1 : random.pick([0, 1, 1, 2]),
+    coreThreads: isSingle ? 1 : random.pick([1, 2, 2, 3]),
+    edgeThreads: isSingle ? 1 : random.pick([1, 2]),
+    windowBytes,
+    flushBytesMax: random.pick([200, windowBytes >> 1, windowBytes]),
+    drainRecordsMax: random.pick([1, 3, 1_000]),
+    flushSessionsMax: random.pick([1, 3, 64]),
+    // The bytes hold that many of the longest updates.
+    ...random.pick([
+      { rawLogUpdates: 3, rawLogBytes: 1_200 },
+      { rawLogUpdates: 8, rawLogBytes: 2_000 },
+      { rawLogUpdates: 64, rawLogBytes: 14_000 },
+    ]),
+    fieldsMax: random.pick([4, 6]),
+    unwantedDelayMs: random.pick([0, 40, 200]),
+    itemIdleMs: random.pick([1_000, 5_000]),
+    ackIntervalMs: random.pick([10, 50]),
+    feedErrorsMax: random.pick([4, 1_000]),
+    keepaliveMs: random.pick([100, 1_000]),
+    stallTimeoutMs: random.pick([300, 60_000]),
+    maxFrequencyCap: random.pick([0, 0, 100]),
+    connectionsMax: 16,
+    closeTimeoutMs: 5_000,
+  }
+  return {
+    config,
+    queueBytes: {
+      data: random.pick(QUEUE_BYTES),
+      control: random.pick(QUEUE_BYTES),
+      out: Math.max(random.pick(QUEUE_BYTES), longestFlushQueue(config)),
+      peer: random.pick(QUEUE_BYTES),
+    },
+    feeds: 1 + random.int(3),
+    clients: 1 + random.int(7),
+    items: ITEMS.slice(0, 1 + random.int(ITEMS.length)),
+    fields: FIELDS.slice(0, 1 + random.int(FIELDS.length)),
+    steps: 150 + random.int(350),
+    stepMsMax: random.pick([4, 10, 40]),
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Listens at the queues of a core thread without changing what passes: the order in which a home takes lines makes the
+ * truth (model.ts), and what batch hands over is held to the ledger and the bounds (session-ledger.ts).
+ *
+ * Where the order per item comes from, also with several feeds on one item: from the records that the item's home took
+ * out of its lanes, one after another. What each record says comes from the feed's own line (slot and line number name
+ * it), never from the record. A core that keeps a replica is followed by a queue beside the ring: for each record the
+ * place in the item's list of events that the home had reached.
+ */
+
+import assert from 'node:assert/strict'
+import {
+  BIND_ITEM,
+  DELETE,
+  FEED_ALIVE,
+  FEED_DOWN,
+  FEED_SILENT,
+  FEED_UP,
+  FLUSH,
+  OPEN,
+  REPLICA,
+  REPLICA_STALE,
+  readText,
+  UNBOUND,
+  UPDATE,
+} from '#src/codec/record.ts'
+import type { RecordConsumer, RecordHandler, RecordMemory, RecordProducer } from '#src/ring/queue.ts'
+import { type LineTruth, ModelItem, ModelSource } from './model.ts'
+
+const HTTP = 'http'
+
+export type OnRecord = (type: number, offset: number, length: number, memory: RecordMemory) => void
+
+/** The consumer, telling `onTaken` each record that its handler has taken. */
+export function tapConsumer(inner: RecordConsumer, onTaken: OnRecord): RecordConsumer {
+  const drain = (handler: RecordHandler, countMax: number): number => {
+    return inner.drain((type, offset, length) => {
+      const isTaken = handler(type, offset, length)
+      if (isTaken) onTaken(type, offset, length, inner.memory)
+      return isTaken
+    }, countMax)
+  }
+  return {
+    memory: inner.memory,
+    drain,
+    isEmpty: () => inner.isEmpty(),
+    usedBytes: () => inner.usedBytes(),
+    isEnded: () => inner.isEnded(),
+    close: () => inner.close(),
+  }
+}
+
+/** The producer, telling `onCommitted` each record. */
+export function tapProducer(inner: RecordProducer, onCommitted: OnRecord): RecordProducer {
+  let claimed = 0
+  return {
+    memory: inner.memory,
+    capacity: inner.capacity,
+    recordBytesMax: inner.recordBytesMax,
+    claim: lengthMax => {
+      claimed = inner.claim(lengthMax)
+      return claimed
+    },
+    commit: (type, length) => {
+      onCommitted(type, claimed, length, inner.memory)
+      inner.commit(type, length)
+    },
+    publish: () => inner.publish(),
+    position: () => inner.position(),
+    consumed: () => inner.consumed(),
+    awaitRoom: () => inner.awaitRoom(),
+    close: () => inner.close(),
+  }
+}
+
+/** A feed's connection as the truth needs it. */
+export interface LineSource {
+  readonly name: string
+  /** What line `line` said; asserts that it said something and that the core has not had it before. */
+  takeLine(line: number, core: number): LineTruth
+}
+
+export interface CoreObserver {
+  /** The core has reached `place` in the item's events. */
+  onPlace(core: number, item: ModelItem, place: number): void
+  /** The core got the item's whole state at `place`, in answer to its wish of that number. */
+  onWhole(core: number, item: ModelItem, place: number, wish: number): void
+  onOpen(core: number, edge: number, slot: number, generation: number, text: string): void
+  onFlush(core: number, edge: number, offset: number, memory: RecordMemory): void
+}
+
+export class Truth {
+  readonly items = new Map<string, ModelItem>()
+  readonly feeds = new Map<string, LineSource>()
+  /** What was published over HTTP, by its time. */
+  readonly published = new Map<number, LineTruth>()
+  readonly #fieldsMax: number
+  readonly #observer: CoreObserver
+
+  constructor(fieldsMax: number, observer: CoreObserver) {
+    this.#fieldsMax = fieldsMax
+    this.#observer = observer
+  }
+
+  item(name: string): ModelItem {
+    let item = this.items.get(name)
+    if (item === undefined) {
+      item = new ModelItem(name, this.#fieldsMax)
+      this.items.set(name, item)
+    }
+    return item
+  }
+
+  /** A lane's way into `core`. */
+  tapLane(inner: RecordConsumer, core: number): RecordConsumer {
+    const names: string[] = []
+    const slots: ({ feed: LineSource; source: ModelSource } | null)[] = []
+    const http = new ModelSource(HTTP)
+    return tapConsumer(inner, (type, offset, length, memory) => {
+      const { words, doubles } = memory
+      const first = words[offset >> 2]!
+      switch (type) {
+        case BIND_ITEM:
+          names[first] = contentOf(memory, offset + 4, length - 4)
+          return
+        case FEED_UP: {
+          const name = readText(memory, offset + 8, length - 8)
+          if (name === HTTP) return
+          const feed = this.feeds.get(name) ?? assert.fail(`no feed is called ${name}`)
+          slots[first] = { feed, source: new ModelSource(name) }
+          return
+        }
+        case FEED_DOWN:
+        case FEED_SILENT:
+        case FEED_ALIVE:
+          this.#onFeedLife(slots[first]?.source ?? null, type)
+          if (type === FEED_DOWN) slots[first] = null
+          return
+        case UPDATE:
+        case DELETE: {
+          const item = this.item(names[first]!)
+          const slot = words[(offset >> 2) + 1]!
+          const line = words[(offset >> 2) + 2]!
+          const up = slot === 0 ? null : (slots[slot] ?? assert.fail('a record of a feed that is not up'))
+          const timeMs = doubles[(offset >> 3) + 2]!
+          const truth = up === null ? this.#publishedAs(item.name, type, timeMs) : up.feed.takeLine(line, core)
+          assert.equal(truth.item, item.name, 'a record is about the item of its line')
+          assert.equal(truth.isDeletion, type === DELETE, 'a record is a deletion when its line is')
+          item.apply(truth, up?.source ?? http, doubles[(offset >> 3) + 3]!)
+          this.#observer.onPlace(core, item, item.events.length - 1)
+        }
+      }
+    })
+  }
+
+  #publishedAs(item: string, type: number, timeMs: number): LineTruth {
+    if (type === DELETE) return { item, isDeletion: true, isSnapshot: false, timeMs, fields: [] }
+    return this.published.get(timeMs) ?? assert.fail('an update over HTTP that nobody sent')
+  }
+
+  #onFeedLife(source: ModelSource | null, type: number): void {
+    assert.ok(source !== null, 'only a feed that is up goes down or silent')
+    source.isSilent = type === FEED_SILENT
+    for (const item of source.items) {
+      if (type === FEED_DOWN) item.sources.delete(source)
+      // What is published over HTTP is no feed, and answers for nothing.
+      const isStale = [...item.sources].every(each => each.isSilent || each.name === HTTP)
+      if (item.state !== null) assert.equal(item.isStale, isStale, `${item.name} is stale when all its feeds are`)
+    }
+    if (type === FEED_DOWN) source.items.clear()
+  }
+
+  /** The home says so (its sources are looked at when the record is done with). */
+  noteStale(core: number, name: string, isStale: boolean): void {
+    const item = this.item(name)
+    if (item.isStale === isStale || item.state === null) return
+    item.setStale(isStale)
+    this.#observer.onPlace(core, item, item.events.length - 1)
+  }
+
+  /** Both ends of the way from one core to another: what the home sends, and what the other takes. */
+  tapPeer(out: RecordProducer, inner: RecordConsumer, target: number): [RecordProducer, RecordConsumer] {
+    const names: string[] = []
+    const places: { item: ModelItem; place: number }[] = []
+    const producer = tapProducer(out, (type, offset, length, memory) => {
+      const number = memory.words[offset >> 2]!
+      if (type === BIND_ITEM) names[number] = contentOf(memory, offset + 4, length - 4)
+      if (type !== UPDATE && type !== DELETE && type !== REPLICA && type !== REPLICA_STALE) return
+      const item = this.item(names[number]!)
+      places.push({ item, place: placeBehind(item, type) })
+    })
+    const consumer = tapConsumer(inner, (type, offset, _length, memory) => {
+      if (type === UNBOUND || type === BIND_ITEM) return
+      if (type !== UPDATE && type !== DELETE && type !== REPLICA && type !== REPLICA_STALE) return
+      const { item, place } = places.shift()!
+      if (type === REPLICA) this.#observer.onWhole(target, item, place, memory.words[(offset >> 2) + 2]!)
+      else this.#observer.onPlace(target, item, place)
+    })
+    return [producer, consumer]
+  }
+
+  tapControl(inner: RecordConsumer, core: number, edge: number): RecordConsumer {
+    return tapConsumer(inner, (type, offset, length, memory) => {
+      if (type !== OPEN) return
+      const word = offset >> 2
+      const text = readText(memory, offset + 8, length - 8)
+      this.#observer.onOpen(core, edge, memory.words[word]!, memory.words[word + 1]!, text)
+    })
+  }
+
+  tapOut(inner: RecordProducer, core: number, edge: number): RecordProducer {
+    return tapProducer(inner, (type, offset, _length, memory) => {
+      if (type === FLUSH) this.#observer.onFlush(core, edge, offset, memory)
+    })
+  }
+}
+
+/** Where the item's events will stand once the home has done what it is sending now. */
+function placeBehind(item: ModelItem, type: number): number {
+  const count = item.events.length
+  if (type === REPLICA) return count - 1
+  if (type === DELETE) return item.state === null ? count - 1 : count
+  return type === UPDATE && item.isStale ? count + 1 : count
+}
+
+function contentOf(memory: RecordMemory, offset: number, length: number): string {
+  return JSON.parse(`"${readText(memory, offset, length)}"`) as string
+}
