@@ -19,9 +19,9 @@ import { type ReservedPort, reservePort } from '#stages/accept/listener.ts'
 import { type Placement, type PoolName, planThreads } from '#workers/placement.ts'
 import { type Crew, Pool } from '#workers/pool.ts'
 import { Supervisor } from '#workers/supervisor.ts'
-import { type PortPlace, Thread, type ThreadTask } from '#workers/thread.ts'
+import type { PortPlace, ThreadTask } from '#workers/thread.ts'
 import { createWiring } from '#workers/wiring.ts'
-import { follow, type ThreadOrder } from '#workers/worker.ts'
+import type { ThreadOrder } from '#workers/worker.ts'
 
 export interface Server {
   readonly httpPort: number
@@ -52,7 +52,7 @@ export async function startServer(config: Config, log: Log, events: Lifecycle = 
   const tasks = placement.threads.map((_, thread): ThreadTask => {
     return { config, placement, wiring, thread, epoch, knocks: knocks[thread]! }
   })
-  const { crews, pools } = config.placement === 'single' ? startSingle(tasks[0]!) : startPools(placement, tasks)
+  const { crews, pools } = startPools(placement, tasks)
   const supervisor = new Supervisor(
     crews.map((crew, thread) => ({ crew, counters: countersOf(wiring.counters[thread]!) })),
     realClock,
@@ -72,7 +72,6 @@ export async function startServer(config: Config, log: Log, events: Lifecycle = 
     ])
   } catch (error) {
     supervisor.stop()
-    if (pools.length === 0) await crews[0]!.order({ kind: 'stop' })
     for (const pool of pools) await pool.destroy()
     throw error
   } finally {
@@ -97,19 +96,6 @@ function tellLog(events: Lifecycle, log: Log): void {
   events.on('draining', () => log.info('draining'))
   events.on('stopped', () => log.info('stopped'))
   events.on('failed', ({ code, message }) => log.error('failed', { code, reason: message }))
-}
-
-function startSingle(task: ThreadTask): { crews: Crew[]; pools: Pool[] } {
-  let end: (error?: unknown) => void = () => {}
-  const ended = new Promise<void>((resolve, reject) => {
-    end = error => (error === undefined ? resolve() : reject(error))
-  })
-  const thread = new Thread(task, end)
-  const order = async (what: ThreadOrder) => {
-    await follow(thread, what)
-    if (what.kind === 'stop') end()
-  }
-  return { crews: [{ name: thread.plan.name, ended, order }], pools: [] }
 }
 
 function startPools(placement: Placement, tasks: readonly ThreadTask[]): { crews: Crew[]; pools: Pool[] } {

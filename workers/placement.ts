@@ -2,7 +2,7 @@
  * Which threads there are and what each does: a pure function of the settings.
  *
  * `pools`: feedThreads take feeds, coreThreads conflate, edgeThreads serve clients; with feedThreads = 0 the edges take
- * feeds too. `single`: one thread does everything.
+ * feeds too. `single`: one thread does everything; main only watches it, as it does the pools.
  *
  * Numbers: a thread has its place in the list; a lane (whoever may publish: feed and edge threads), a core and an edge are
  * each counted from 0. A key goes to a thread by homeOf (items) or in turn (sessions).

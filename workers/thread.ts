@@ -1,6 +1,6 @@
 /**
- * What one thread runs: its ends of the queues, the stages that its plan names, and the duty cycle. It is told what to do
- * by main (ThreadOrder), over a port, or by a call where everything is one thread.
+ * What one thread runs: its ends of the queues, the stages that its plan names, and the duty cycle. It does what main
+ * orders (worker.ts).
  */
 
 import { performance } from 'node:perf_hooks'

@@ -47,7 +47,7 @@ export default function run({ task, orders }: { task: ThreadTask; orders: Messag
   })
 }
 
-export async function follow(thread: Thread, order: ThreadOrder): Promise<void> {
+async function follow(thread: Thread, order: ThreadOrder): Promise<void> {
   switch (order.kind) {
     case 'listen':
       await thread.listen(order.http, order.feed)

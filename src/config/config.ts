@@ -310,10 +310,10 @@ const clients = {
   ),
   keepaliveMs: integer(
     'ms',
-    15_000,
+    25_000,
     100,
     3_600_000,
-    'A stream without updates gets an empty line this often, so that proxies keep it and dead peers show. They commonly cut at 30 or 60 s.',
+    'A stream without updates gets an empty line this often, so that proxies keep it and dead peers show. They commonly cut at 30 or 60 s; each line costs a write.',
   ),
   stallTimeoutMs: integer(
     'ms',

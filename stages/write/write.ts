@@ -129,8 +129,8 @@ export class Write implements Stage {
       }
     } else if (nowMs - connection.wroteMs >= config.keepaliveMs) {
       metrics.add(M.keepalives, 1)
-      const { keepalive } = STREAM_CODECS[connection.codec]!
-      connection.socket.write(connection.isChunked ? chunkOf(keepalive) : keepalive)
+      const keepalives = connection.isChunked ? CHUNKED_KEEPALIVES : KEEPALIVES
+      connection.socket.write(keepalives[connection.codec]!)
       connection.wroteMs = nowMs
       connection.pendingSinceMs = nowMs
     }
@@ -347,3 +347,7 @@ export class Write implements Stage {
 function chunkOf(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
 }
+
+/** By codec. */
+const KEEPALIVES = STREAM_CODECS.map(codec => codec.keepalive)
+const CHUNKED_KEEPALIVES = KEEPALIVES.map(chunkOf)
