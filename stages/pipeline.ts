@@ -25,7 +25,7 @@ import type { Config } from '#src/config/config.ts'
 import type { Session } from '#src/domain/session.ts'
 import type { Log } from '#src/log.ts'
 import { LatencyRecorder } from '#src/metrics/latency.ts'
-import { M, type StageName, type ThreadMetrics } from '#src/metrics/names.ts'
+import { ACCEPT, M, type StageName, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { RecordConsumer, RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
@@ -107,7 +107,10 @@ export function buildLane(
       slotsMax: config.feedConnectionsMax + 1,
       slotMin: HTTP_SLOT + 1,
       admit: (socket, slot, generation) => feeds!.admit(socket, slot, generation),
-      refuse: (socket, isClosing) => refusals.refuse(socket, feedRefusal(isClosing)),
+      refuse: (socket, isClosing) => {
+        context.metrics.add(M.stageRefused + ACCEPT, 1)
+        refusals.refuse(socket, feedRefusal(isClosing))
+      },
     })
     const feedAccept = accept
     feeds = new FeedParse({ ...context, lane, release: slot => feedAccept.release(slot) })
@@ -217,6 +220,7 @@ export interface EdgeQueues {
 
 export interface EdgeSurroundings {
   readonly metricsText: () => Promise<string>
+  readonly stagesText: () => string
   readonly page: Answer
   readonly newSessionId: () => string
 }
@@ -256,11 +260,13 @@ export function buildEdge(
   const route: RequestRoute = new RequestRoute({
     config,
     clock,
+    metrics,
     lane,
     parser,
     controls: queues.controls,
     newSessionId: surroundings.newSessionId,
     metricsText: surroundings.metricsText,
+    stagesText: surroundings.stagesText,
     page: surroundings.page,
     isReady: () => !accept.isClosing,
     resume: (connection, nowMs) => parse.resume(connection, nowMs),
@@ -290,6 +296,7 @@ export function buildEdge(
     },
     refuse: (socket, isClosing) => {
       metrics.add(M.connectionsRefused, 1)
+      metrics.add(M.stageRefused + ACCEPT, 1)
       refusals.refuse(socket, clientRefusal(isClosing))
     },
   })

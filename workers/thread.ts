@@ -7,8 +7,8 @@ import { performance } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import type { Config } from '#src/config/config.ts'
 import { createLog, type Log } from '#src/log.ts'
-import { M, STAGES, ThreadMetrics } from '#src/metrics/names.ts'
-import { renderMetrics } from '#src/metrics/registry.ts'
+import { M, STAGES, type StageName, ThreadMetrics } from '#src/metrics/names.ts'
+import { renderMetrics, stageTable } from '#src/metrics/registry.ts'
 import { loadPage, PAGE_TYPE } from '#src/page/page.ts'
 import { Doorbell, Sleeper } from '#src/ring/doorbell.ts'
 import { RingConsumer, type RingMemory, RingProducer } from '#src/ring/ring.ts'
@@ -27,6 +27,7 @@ import {
   type Role,
   randomHashStart,
   randomSessionId,
+  WHEN_FULL,
 } from '#stages/pipeline.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import { Loop } from './loop.ts'
@@ -166,8 +167,8 @@ export class Thread {
       for (const stage of role.stages) {
         const row = stage.queueUnit === 'bytes' ? M.stageQueueBytes : M.stageQueueRecords
         metrics.set(row + STAGES.indexOf(stage.name), stage.queueDepth())
-        if (stage.queueUnit === 'bytes')
-          metrics.set(M.stageQueueCapacity + STAGES.indexOf(stage.name), stage.queueCapacity())
+        const bound = stage.queueUnit === 'bytes' ? M.stageQueueCapacity : M.stageQueueCapacityRecords
+        metrics.set(bound + STAGES.indexOf(stage.name), stage.queueCapacity())
       }
     }
     const now = performance.eventLoopUtilization()
@@ -246,16 +247,25 @@ export class Thread {
 
   #surroundings(): Parameters<typeof buildEdge>[3] {
     const { placement, wiring } = this.#task
-    const blocks = placement.threads.map(({ name, pool }, index) => ({
-      thread: name,
-      pool,
+    const blocks = placement.threads.map((plan, index) => ({
+      thread: plan.name,
+      pool: plan.pool,
       block: countersOf(wiring.counters[index]!),
+      stages: stagesOf(plan),
     }))
     const { body, headers } = loadPage()
     return {
       metricsText: () => renderMetrics(blocks),
+      stagesText: () => JSON.stringify({ stages: stageTable(blocks, WHEN_FULL) }),
       page: { status: 200, contentType: PAGE_TYPE, body, headers },
       newSessionId: randomSessionId,
     }
   }
+}
+
+function stagesOf(plan: ThreadPlan): readonly StageName[] {
+  return STAGES.filter(stage => {
+    if (stage === 'conflate' || stage === 'batch') return plan.core >= 0
+    return stage === 'write' ? plan.edge >= 0 : plan.lane >= 0
+  })
 }

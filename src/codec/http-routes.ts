@@ -2,7 +2,7 @@
  * What a request asks for: paths, queries and bodies to one of a dozen messages, or to a refusal with its reason. Pure:
  * the request, where its peer is and the settings decide.
  *
- *   GET, HEAD     /items  /items/NAME  /sessions  /metrics  /healthz  /readyz  /
+ *   GET, HEAD     /items  /items/NAME  /sessions  /stages  /metrics  /healthz  /readyz  /
  *   GET           /stream?items=A,B&fields=bid,ask&maxFrequency=2&maxDelay=100&mode=merge|raw&onLost=end|snapshot
  *   POST, DELETE  /items/NAME
  *   OPTIONS       all of them
@@ -95,7 +95,7 @@ export interface PreflightMessage {
 }
 
 export interface PlainMessage {
-  readonly kind: 'metrics' | 'health' | 'ready' | 'page'
+  readonly kind: 'stages' | 'metrics' | 'health' | 'ready' | 'page'
 }
 
 export type RequestMessage =
@@ -122,13 +122,14 @@ const DECIMAL_EXP = /^\d{1,9}(?:\.\d{1,9})?$/
 const INTEGER_EXP = /^\d{1,16}$/
 const LOOPBACK_HOST_EXP = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
-type Place = 'page' | 'stream' | 'items' | 'item' | 'sessions' | 'metrics' | 'health' | 'ready' | 'any'
+type Place = 'page' | 'stream' | 'items' | 'item' | 'sessions' | 'stages' | 'metrics' | 'health' | 'ready' | 'any'
 
 const PATHS: ReadonlyMap<string, Place> = new Map([
   ['/', 'page'],
   ['/stream', 'stream'],
   ['/items', 'items'],
   ['/sessions', 'sessions'],
+  ['/stages', 'stages'],
   ['/metrics', 'metrics'],
   ['/healthz', 'health'],
   ['/readyz', 'ready'],
@@ -142,6 +143,7 @@ const METHODS: Readonly<Record<Place, string>> = {
   items: READ,
   item: 'GET, HEAD, POST, DELETE, OPTIONS',
   sessions: READ,
+  stages: READ,
   metrics: READ,
   health: READ,
   ready: READ,
@@ -213,7 +215,7 @@ export function corsOriginOf(message: RequestMessage, settings: HttpSettings): s
   }
 }
 
-function plainOf(request: HttpRequest, kind: 'metrics' | 'health' | 'ready'): RequestMessage {
+function plainOf(request: HttpRequest, kind: 'stages' | 'metrics' | 'health' | 'ready'): RequestMessage {
   const parameters = parametersOf(request.query, [])
   return isRefusal(parameters) ? parameters : { kind }
 }

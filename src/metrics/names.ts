@@ -86,6 +86,11 @@ export const METRICS = {
     'millrace_stage_queue_capacity_bytes',
     "The bound of the stage's inbound queues, in bytes.",
   ),
+  stageQueueCapacityRecords: byStage(
+    'gauge',
+    'millrace_stage_queue_capacity_records',
+    "The bound of the stage's inbound queues, in records, where they are counted so.",
+  ),
   stageWait: byStage(
     'histogram',
     'millrace_stage_wait_seconds',

@@ -142,8 +142,9 @@ export interface StageRow {
   readonly pool: string
   readonly queueBytes: number
   readonly queueRecords: number
-  /** The bound of its queues. */
+  /** The bound of its queues, in the one unit or the other. */
   readonly queueCapacityBytes: number
+  readonly queueCapacityRecords: number
   /** What happens when they are full. */
   readonly whenFull: string
   readonly records: number
@@ -185,6 +186,7 @@ function stageRow(
     queueBytes: numberAt(block, M.stageQueueBytes + index),
     queueRecords: numberAt(block, M.stageQueueRecords + index),
     queueCapacityBytes: numberAt(block, M.stageQueueCapacity + index),
+    queueCapacityRecords: numberAt(block, M.stageQueueCapacityRecords + index),
     whenFull,
     records,
     batches,

@@ -461,6 +461,7 @@ export class Conflate implements Stage {
   /** Counts a refusal and tells the feed; where its queue is full, it is counted only. */
   #refuse(lane: LaneLink, slot: number, line: number, code: FeedErrorCode): void {
     this.#deps.metrics.add(M.updatesRefused, 1)
+    this.#deps.metrics.add(M.stageRefused + CONFLATE, 1)
     if (lane.down === null) return
     const claim = lane.down.claim(12 + code.length)
     if (claim < 0) return

@@ -251,6 +251,7 @@ export class FeedParse implements Stage {
   #countError(connection: FeedConnection, line: number, code: FeedErrorCode, message: string): void {
     const { config, metrics } = this.#deps
     metrics.add(M.feedErrors, 1)
+    metrics.add(M.stageRefused + PARSE, 1)
     connection.errors++
     this.#say(connection, errorLine(line, code, message))
     if (connection.errors >= config.feedErrorsMax && !connection.isRefused) {

@@ -10,7 +10,7 @@ import type { HttpRequest } from '#src/codec/http-request.ts'
 import { type ReadResult, RequestReader } from '#src/codec/http-request.ts'
 import { CONTINUE, errorAnswer, UNREAD_FRAME } from '#src/codec/http-response.ts'
 import type { Config } from '#src/config/config.ts'
-import { M, type ThreadMetrics } from '#src/metrics/names.ts'
+import { M, PARSE, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { ASKING, CLOSED, CLOSING, ClientConnection, READING, STREAMING } from '#stages/client-connection.ts'
@@ -194,7 +194,8 @@ export class RequestParse implements Stage {
     connection.state = CLOSING
     connection.socket.end(errorAnswer({ status, code, message }, UNREAD_FRAME))
     connection.socket.resume()
-    const { wheel, clock, config } = this.#deps
+    const { wheel, clock, config, metrics } = this.#deps
+    metrics.add(M.stageRefused + PARSE, 1)
     wheel.schedule(connection, clock.nowMs() + config.closeTimeoutMs)
   }
 

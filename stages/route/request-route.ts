@@ -27,6 +27,7 @@ import type { Config } from '#src/config/config.ts'
 import { homeOf } from '#src/domain/home.ts'
 import type { StreamRequest } from '#src/domain/stream-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
+import { M, ROUTE, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { Clock } from '#src/time/clock.ts'
 import { ASKING, CLOSED, CLOSING, type ClientConnection, OPENING, STREAMING } from '#stages/client-connection.ts'
@@ -39,6 +40,7 @@ const BUSY_RETRY_S = 1
 export interface RequestRouteDeps {
   readonly config: Config
   readonly clock: Clock
+  readonly metrics: ThreadMetrics
   readonly lane: Lane
   /** Reads what is published over HTTP, with the lane's tables. */
   readonly parser: FeedLineParser
@@ -46,6 +48,8 @@ export interface RequestRouteDeps {
   readonly controls: readonly RecordProducer[]
   readonly newSessionId: () => string
   readonly metricsText: () => Promise<string>
+  /** All stages of all threads, as JSON. */
+  readonly stagesText: () => string
   readonly page: Answer
   readonly isReady: () => boolean
   /** The request has been answered and the connection may send the next. */
@@ -189,6 +193,8 @@ export class RequestRoute implements Stage {
         return this.#publish(connection, publishLine(message), nowMs)
       case 'delete':
         return this.#publish(connection, JSON.stringify({ item: message.item, deleted: true }), nowMs)
+      case 'stages':
+        return this.#json(connection, this.#deps.stagesText())
       case 'metrics':
         metricsText().then(
           body => this.#answer(connection, { status: 200, contentType: METRICS_TYPE, body }),
@@ -289,6 +295,7 @@ export class RequestRoute implements Stage {
   }
 
   #busy(connection: ClientConnection): void {
+    this.#deps.metrics.add(M.stageRefused + ROUTE, 1)
     this.#error(connection, 503, 'SERVER_BUSY', 'a queue is full: come back in a moment')
   }
 

@@ -161,6 +161,7 @@ test('[M5] the table has a row for each stage of each thread, in the order of th
     queueBytes: 100,
     queueRecords: 0,
     queueCapacityBytes: 4_096,
+    queueCapacityRecords: 0,
     whenFull: 'conflate',
     records: 40,
     batches: 2,

@@ -309,3 +309,32 @@ test.serial('[H61] a peer that closes its way in behind a request gets the answe
   t.is((await connection.next()).status, 200)
   await connection.answers.ended()
 })
+
+test('[H74] all six stages are listed with their threads, bounds and policies, and they count what they did', async t => {
+  const server = await TestServer.start(t, { placement: 'pools', coreThreads: 2 })
+  const feed = await server.feed()
+  const stream = await server.stream('items=A')
+  feed.send({ item: 'A', fields: { n: '1' } })
+  await stream.find(record => record.item === 'A')
+  // Depths and bounds are told once a second.
+  for (;;) {
+    const { stages } = JSON.parse((await server.get('/stages')).body) as {
+      stages: { stage: string; thread: string; whenFull: string; records: number; [name: string]: unknown }[]
+    }
+    const isTold = stages.every(row => Number(row.queueCapacityBytes) + Number(row.queueCapacityRecords) > 0)
+    const isCounted = ['parse', 'conflate', 'batch', 'write'].every(stage =>
+      stages.some(row => row.stage === stage && row.records > 0),
+    )
+    if (!isTold || !isCounted) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+      continue
+    }
+    t.deepEqual(
+      stages.filter(row => row.stage === 'conflate').map(row => row.thread),
+      ['core-0', 'core-1'],
+    )
+    t.is(new Set(stages.map(row => row.stage)).size, 6)
+    t.true(stages.every(row => row.whenFull.length > 0))
+    return
+  }
+})

@@ -196,6 +196,7 @@ export class Simulation implements CoreObserver {
         }
         const surroundings = {
           metricsText: () => Promise.resolve(''),
+          stagesText: () => '{}',
           page: { status: 200, contentType: 'text/html', body: '' },
           newSessionId: () => `s${this.#random.int(1e9)}`,
         }
