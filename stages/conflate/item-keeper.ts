@@ -115,6 +115,9 @@ export class ItemKeeper {
       source.items.delete(item)
     }
     lane.sources[source.slot] = null
+    // Whoever has the slot next is not told what this feed was to be; at most one greeting a slot waits.
+    const at = lane.greetings.findIndex(greeting => greeting.slot === source.slot)
+    if (at >= 0) lane.greetings.splice(at, 1)
     return true
   }
 

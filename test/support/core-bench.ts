@@ -69,6 +69,8 @@ export class CoreBench {
   /** What take found besides flushes. */
   readonly refusals: string[] = []
   readonly answers: { status: number; isCut: boolean; body: string }[] = []
+  /** What the lane has heard is wanted or not. */
+  readonly wishes: { slot: number; item: string; isWanted: boolean }[] = []
   readonly #route: FeedRoute
   readonly #parser: FeedLineParser
   readonly #control: LocalQueue
@@ -104,7 +106,7 @@ export class CoreBench {
       downs: [down.consumer],
       drainRecordsMax: 1_000,
       queueCapacity: downBytes,
-      tellWanted: () => {},
+      tellWanted: (slot, item, isWanted) => this.wishes.push({ slot, item, isWanted }),
       tellRefused: () => {},
     })
     this.#parser = new FeedLineParser(config, items, fields)
@@ -112,8 +114,8 @@ export class CoreBench {
   }
 
   /** FEED_UP, FEED_DOWN, FEED_SILENT or FEED_ALIVE of the feed in a slot. */
-  feedLife(type: number, slot: number): void {
-    this.lane.offerAll(type, slot, 0, type === FEED_UP ? `feed ${slot}` : null)
+  feedLife(type: number, slot: number, flags = 0): void {
+    this.lane.offerAll(type, slot, flags, type === FEED_UP ? `feed ${slot}` : null)
     this.lane.publish()
   }
 

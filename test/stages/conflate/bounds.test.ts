@@ -1,6 +1,7 @@
 /** What subscribers, questions and refusals may cost a core, and that it is given back. */
 
 import test from 'ava'
+import { FEED_DOWN, FEED_ON_DEMAND, FEED_UP } from '#src/codec/record.ts'
 import { CoreBench, recordsOf, type StreamRecord } from '#test/support/core-bench.ts'
 
 const settled = (bench: CoreBench): StreamRecord[] => {
@@ -166,6 +167,26 @@ test('[I19] an item that was read until now is not idle (found: it was forgotten
   t.not(bench.core.conflate.items.find('A'), null)
   for (let i = 0; i < 4; i++) bench.turn(1_000)
   t.is(bench.core.conflate.items.find('A'), null)
+})
+
+test('[I20] what a feed on demand was still to be told goes with it (found: the next one in its slot was told)', t => {
+  const bench = new CoreBench({}, 1 << 20, 1_024)
+  const items = names(300, 'i')
+  bench.open(0, 1, { items })
+  bench.settle()
+  bench.feedLife(FEED_UP, 2, FEED_ON_DEMAND)
+  bench.settle()
+  bench.hearLane()
+  t.true(bench.wishes.length > 0 && bench.wishes.length < 300, 'the first feed went before it was told all')
+  bench.feedLife(FEED_DOWN, 2)
+  bench.settle()
+  bench.wishes.length = 0
+  bench.feedLife(FEED_UP, 2, FEED_ON_DEMAND)
+  for (let i = 0; i < 50; i++) {
+    bench.settle()
+    bench.hearLane()
+  }
+  t.deepEqual(bench.wishes.map(({ item }) => item).sort(), [...items].sort())
 })
 
 test('[S20] a turn answers one list, and comes back for the next (found: 1,024 sorted in one turn)', t => {
