@@ -7,8 +7,7 @@
  * refused (503, come back), while what must not be lost (a connection has gone, a window has room) is owed and told later.
  */
 
-import type { FeedLineParser } from '#src/codec/feed-line.ts'
-import { LINE_BAD } from '#src/codec/feed-line.ts'
+import { type FeedLineParser, LINE_BAD } from '#src/codec/feed-line.ts'
 import type { HttpRequest } from '#src/codec/http-request.ts'
 import {
   type Answer,
@@ -30,7 +29,15 @@ import type { ClientErrorCode } from '#src/errors.ts'
 import { M, ROUTE, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { Clock } from '#src/time/clock.ts'
-import { ASKING, CLOSED, CLOSING, type ClientConnection, OPENING, STREAMING } from '#stages/client-connection.ts'
+import {
+  ASKING,
+  CLOSED,
+  CLOSING,
+  type ClientConnection,
+  type Gathering,
+  OPENING,
+  STREAMING,
+} from '#stages/client-connection.ts'
 import { HTTP_SLOT, type Lane, OFFERED } from '#stages/lane.ts'
 import type { Stage } from '#stages/stage.ts'
 
@@ -274,10 +281,7 @@ export class RequestRoute implements Stage {
     this.#answer(connection, { status: 202, contentType: JSON_TYPE, body: '{"accepted":true}\n' })
   }
 
-  #answerGathered(
-    connection: ClientConnection,
-    gathering: { kind: string; limit: number; parts: { status: number; isCut: boolean; body: string }[] },
-  ): void {
+  #answerGathered(connection: ClientConnection, gathering: Gathering): void {
     const { kind, limit, parts } = gathering
     if (kind === 'item') {
       const part = parts[0]!
