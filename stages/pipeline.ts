@@ -176,6 +176,7 @@ export function buildCore(context: ThreadContext, queues: CoreQueues): CoreRole 
   const batch = new Batch({
     config,
     outputs,
+    subscriptions: conflate.subscriptions,
     fields: conflate.fields,
     store: conflate.store,
     metrics,

@@ -1,6 +1,6 @@
 /**
  * A client's subscriptions and what it lacks. It knows where its connection is (edge thread, slot, generation) but no
- * socket. Its list of dirty subscriptions is in the order of their first marks.
+ * socket. What it was sent lies in the thread's table of subscriptions.
  *
  * States: IDLE (nothing to send), READY (queued for its flush), GATHERING (waits in the bucket of its maxDelay),
  * BLOCKED (has something, and its connection's window is full), ENDING (only its last words are left), ENDED.
@@ -8,7 +8,7 @@
 
 import type { DelayBucket } from './delay-buckets.ts'
 import type { Encoding, Mode, OnLost } from './stream-request.ts'
-import type { Subscription } from './subscription.ts'
+import { NONE, type Subscriptions } from './subscriptions.ts'
 
 export const IDLE = 0
 export const READY = 1
@@ -40,12 +40,12 @@ export class Session {
   readonly slot: number
   readonly generation: number
   readonly bucket: DelayBucket | null
-  readonly subscriptions: Subscription[] = []
-  state: number = IDLE
-  dirtyHead: Subscription | null = null
-  dirtyTail: Subscription | null = null
-  /** When the oldest update that may be sent was received, in ms; NaN when none may. What is held has its own. */
-  waitingSinceMs = Number.NaN
+  /** Its numbers in the tables: its own, those of its subscriptions, and where its next flush begins. */
+  number = NONE
+  first = 0
+  end = 0
+  turn = 0
+  #state: number = IDLE
 
   /** The ledger (law 8): of what was published to this session, what became of it. */
   handedOver = 0
@@ -56,8 +56,17 @@ export class Session {
   handedOverAtLook = 0
 
   readonly #onReady: OnReady
+  readonly #subscriptions: Subscriptions
 
-  constructor(origin: SessionOrigin, codec: number, bucket: DelayBucket | null, onReady: OnReady) {
+  /** Enters itself and `count` subscriptions into the tables. */
+  constructor(
+    origin: SessionOrigin,
+    codec: number,
+    bucket: DelayBucket | null,
+    subscriptions: Subscriptions,
+    count: number,
+    onReady: OnReady,
+  ) {
     this.origin = origin
     this.codec = codec
     this.edge = origin.edge
@@ -66,31 +75,26 @@ export class Session {
     this.bucket = bucket
     this.lookedAtMs = origin.sinceMs
     this.#onReady = onReady
+    this.#subscriptions = subscriptions
+    subscriptions.open(this, count)
+    this.state = IDLE
   }
 
-  addDirty(subscription: Subscription): void {
-    subscription.nextDirty = null
-    if (this.dirtyTail === null) this.dirtyHead = subscription
-    else this.dirtyTail.nextDirty = subscription
-    this.dirtyTail = subscription
-    if (this.state === IDLE) this.#onReady(this)
+  get state(): number {
+    return this.#state
   }
 
-  /** Takes the first `count` dirty subscriptions off the list; the caller has their states set. */
-  dropDirty(count: number): void {
-    let head = this.dirtyHead
-    for (let i = 0; i < count; i++) head = head!.nextDirty
-    this.dirtyHead = head
-    if (head === null) this.dirtyTail = null
+  set state(state: number) {
+    this.#state = state
+    if (this.number !== NONE) this.#subscriptions.idle[this.number] = state === IDLE ? 1 : 0
   }
 
-  /** Moves the first dirty subscription behind the others, so that one with much to send does not starve them. */
-  rotateDirty(): void {
-    const head = this.dirtyHead
-    if (head === null || head === this.dirtyTail) return
-    this.dirtyHead = head.nextDirty
-    head.nextDirty = null
-    this.dirtyTail!.nextDirty = head
-    this.dirtyTail = head
+  get count(): number {
+    return this.end - this.first
+  }
+
+  /** It was idle, and has something to send. */
+  onReady(): void {
+    this.#onReady(this)
   }
 }

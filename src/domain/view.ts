@@ -9,13 +9,15 @@
  * A choice of fields is one of names: a field gets its number with the first update that has it, and the view learns it
  * then (FieldTable.await), so that what subscribers ask for fills no table.
  *
- * Invariant: subscriptions[0 .. cleanCount) are clean, the rest are held or dirty; subscription.index is its place.
+ * Invariant: a subscription without a frequency limit stands in `members`, at the place that the table of subscriptions
+ * says; one with a limit in `limits`, at that place.
  */
 
+import type { FrequencyLimit } from './frequency-limit.ts'
 import type { Item } from './item.ts'
 import type { RawBudget } from './raw-budget.ts'
 import type { Mode } from './stream-request.ts'
-import type { Subscription } from './subscription.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 /** Places in the body cache that are no deltas. A delta of k fields stands at BODY_DELTA + k - 1. */
 export const BODY_SNAPSHOT = 0
@@ -27,6 +29,28 @@ export const BODY_DELTA = 4
 /** Up to as many fields a look through the list is cheaper than a bit for each. */
 const LINEAR_FIELDS_MAX = 8
 
+const MEMBERS_MIN = 4
+
+/**
+ * What was served last of one view in one encoding: the bytes for whoever stood at `from`, who then stands at `to`. Sessions
+ * in step ask for the same one after the other, and one look at this takes the place of finding each body. It holds
+ * updates only: a view forgets its runs when its item goes stale or is deleted.
+ */
+export class Run {
+  /** Of the body heap. */
+  epoch = 0
+  /** Positions of subscriptions. */
+  from = 0
+  to = 0
+  /** Raw: the view's seq before the run. */
+  seq = 0
+  offset = 0
+  length = 0
+  updates = 0
+  /** Where in the run its last body begins: a head goes before it. */
+  last = 0
+}
+
 /** The bodies of one view in one encoding: where each lies in the body heap, and of which seq it is. */
 export class BodyCache {
   readonly offsets: number[] = []
@@ -36,8 +60,15 @@ export class BodyCache {
 }
 
 export class View {
-  readonly item: Item
+  // What a flush reads first, side by side.
+  seq: number
+  /** The position of who has everything. Merge: the seq of the item's last change that concerned the view. Raw: the log's end then. */
+  end: number
+  /** By encoding. */
+  sseRun: Run | null = null
+  ndjsonRun: Run | null = null
   readonly mode: Mode
+  readonly item: Item
   /** Numbers of the fields that exist among those asked for, or null for all. */
   readonly fieldIds: number[] | null
   /** Names asked for that no update has had yet. */
@@ -45,11 +76,12 @@ export class View {
   /** A bit a field, where the choice has many. */
   #fieldBits: Uint32Array | null = null
   readonly key: string
-  seq: number
   /** The market's time of the newest update that concerned the view, NaN when it came without. */
   timeMs: number
-  readonly subscriptions: Subscription[] = []
-  cleanCount = 0
+  /** Two numbers a member: the subscription's and its session's. */
+  members = new Int32Array(MEMBERS_MIN * 2)
+  memberCount = 0
+  readonly limits: FrequencyLimit[] = []
   /** By encoding. */
   readonly caches: (BodyCache | null)[] = [null, null]
   /** The place in the item's list of views. */
@@ -66,6 +98,25 @@ export class View {
     this.key = key
     this.timeMs = item.timeMs
     this.seq = mode === 'raw' ? item.rawSeq : item.seq
+    this.end = mode === 'raw' ? (item.log?.end ?? 0) : item.seq
+  }
+
+  runOf(codec: number): Run | null {
+    return codec === 0 ? this.sseRun : this.ndjsonRun
+  }
+
+  /** The run of an encoding, to be written anew. */
+  newRun(codec: number): Run {
+    const run = this.runOf(codec) ?? new Run()
+    if (codec === 0) this.sseRun = run
+    else this.ndjsonRun = run
+    return run
+  }
+
+  /** What was served no longer leads to where the view's item is. */
+  forgetRuns(): void {
+    this.sseRun = null
+    this.ndjsonRun = null
   }
 
   includes(fieldId: number): boolean {
@@ -97,39 +148,51 @@ export class View {
     }
   }
 
-  add(subscription: Subscription): void {
-    subscription.index = this.subscriptions.length
-    this.subscriptions.push(subscription)
-    this.makeClean(subscription)
+  /** How many subscribe. */
+  get count(): number {
+    return this.memberCount + this.limits.length
   }
 
-  /** The caller has taken it out of its session's list and off the wheel. */
-  remove(subscription: Subscription): void {
-    if (subscription.index < this.cleanCount) {
-      this.#swap(subscription, this.cleanCount - 1)
-      this.cleanCount--
+  /** Calls back with each subscription and its session. */
+  forEach(visit: (subscription: number, session: number) => void): void {
+    for (let i = 0; i < this.memberCount; i++) visit(this.members[i * 2]!, this.members[i * 2 + 1]!)
+    for (const { subscription, session } of this.limits) visit(subscription, session)
+  }
+
+  add(subscriptions: Subscriptions, subscription: number, session: number): void {
+    subscriptions.views[subscription] = this
+    const limit = subscriptions.limits[subscription]!
+    if (limit !== null) {
+      subscriptions.places[subscription] = this.limits.length
+      this.limits.push(limit)
+      return
     }
-    this.#swap(subscription, this.subscriptions.length - 1)
-    this.subscriptions.pop()
+    if (this.memberCount * 2 === this.members.length) {
+      const members = new Int32Array(this.members.length * 2)
+      members.set(this.members)
+      this.members = members
+    }
+    const place = this.memberCount++
+    subscriptions.places[subscription] = place
+    this.members[place * 2] = subscription
+    this.members[place * 2 + 1] = session
   }
 
-  /** Moves a subscription that stands behind the clean ones among them. */
-  makeClean(subscription: Subscription): void {
-    this.#swap(subscription, this.cleanCount)
-    this.cleanCount++
-  }
-
-  /** Moves a clean subscription behind the clean ones. */
-  makeUnclean(subscription: Subscription): void {
-    this.cleanCount--
-    this.#swap(subscription, this.cleanCount)
-  }
-
-  #swap(subscription: Subscription, target: number): void {
-    const other = this.subscriptions[target]!
-    this.subscriptions[subscription.index] = other
-    other.index = subscription.index
-    this.subscriptions[target] = subscription
-    subscription.index = target
+  /** The last one takes its place. The caller sees to its wait and its timer. */
+  remove(subscriptions: Subscriptions, subscription: number): void {
+    const place = subscriptions.places[subscription]!
+    subscriptions.views[subscription] = null
+    if (subscriptions.limits[subscription] !== null) {
+      const last = this.limits.pop()!
+      if (last.subscription === subscription) return
+      this.limits[place] = last
+      subscriptions.places[last.subscription] = place
+      return
+    }
+    const last = --this.memberCount
+    const moved = this.members[last * 2]!
+    this.members[place * 2] = moved
+    this.members[place * 2 + 1] = this.members[last * 2 + 1]!
+    subscriptions.places[moved] = place
   }
 }

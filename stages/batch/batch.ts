@@ -20,8 +20,9 @@ import type { FieldTable } from '#src/domain/field-table.ts'
 import { ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
 import { BLOCKED, ENDED, ENDING, IDLE, READY, type Session } from '#src/domain/session.ts'
-import { CLEAN, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
+import { HAS_ITEM, NEEDS_SNAPSHOT, NONE, STALE_TOLD, type Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
+import type { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { BATCH, M, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
@@ -29,7 +30,8 @@ import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Stage } from '#stages/stage.ts'
 import { Bodies, concerns, NO_ROOM } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
-import { FlushGroups } from './flush-groups.ts'
+import { FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
+import { Handover, lostBy } from './handover.ts'
 
 /** Bodies of one turn lie here; a larger heap makes fewer bodies anew. */
 const HEAP_BYTES_MIN = 8 << 20
@@ -46,6 +48,7 @@ export interface BatchOutput {
 export interface BatchDeps {
   readonly config: Config
   readonly outputs: readonly BatchOutput[]
+  readonly subscriptions: Subscriptions
   readonly fields: FieldTable
   readonly store: ValueStore
   readonly metrics: ThreadMetrics
@@ -71,6 +74,7 @@ export class Batch implements Stage {
   readonly #deps: BatchDeps
   readonly #flows: Flow[]
   readonly #groups: FlushGroups
+  readonly #handover: Handover
   #nowMs = 0
   /** Of the flush in the making: bytes it may have, whether nothing else is in flight, what it has. */
   #budget = 0
@@ -78,6 +82,10 @@ export class Batch implements Stage {
   #runBytes = 0
   #runUpdates = 0
   #isTurnFull = false
+  /** Of a raw subscription that got a part: what it then has. */
+  #nextPosition = 0
+  #nextSeq = 0
+  #nextIsStaleTold = false
   /** Of the bodies that go together or not at all. */
   #unitToken = 0
   #unitBytes = 0
@@ -90,6 +98,7 @@ export class Batch implements Stage {
     const heapBytes = Math.max(HEAP_BYTES_MIN, Math.ceil(config.edgeRingBytes / HEAP_RING_PARTS))
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
+    this.#handover = new Handover(deps.subscriptions, deps.metrics)
     this.#flows = deps.outputs.map(output => ({ output, ready: new ReadyQueue(), ending: [], isFull: false }))
   }
 
@@ -165,26 +174,40 @@ export class Batch implements Stage {
     this.#runBytes = 0
     this.#runUpdates = 0
     this.#isTurnFull = false
+    const { subscriptions } = this.#deps
     let taken = 0
-    let subscription = session.dirtyHead
     let isPartial = false
-    while (subscription !== null) {
+    let isPlain = true
+    for (
+      let subscription = subscriptions.firstWaiting(session);
+      subscription !== NONE;
+      subscription = subscriptions.nextWaiting(session, subscription)
+    ) {
+      const view = subscriptions.views[subscription]!
+      if (this.#collectRun(session.codec, view, subscription)) {
+        taken++
+        continue
+      }
+      isPlain = false
       const tokensBefore = groups.tokenCount
-      const isRaw = subscription.view.mode === 'raw'
-      const isWhole = isRaw ? this.#collectRaw(session, subscription) : this.#collectMerge(session.codec, subscription)
+      const isRaw = view.mode === 'raw'
+      const isWhole = isRaw
+        ? this.#collectRaw(session, view, subscription)
+        : this.#collectMerge(session.codec, view, subscription)
       if (!isWhole) {
         isPartial = isRaw && groups.tokenCount > tokensBefore
         break
       }
       taken++
-      subscription = subscription.nextDirty
     }
     if (groups.tokenCount > start) {
-      groups.add(session, start, this.#runBytes, this.#runUpdates, taken, isPartial)
+      const member = groups.add(session, start, this.#runBytes, this.#runUpdates, taken)
+      groups.kinds[member] = isPlain ? PLAIN : isPartial ? PARTIAL : WHOLE
+      if (isPartial) groups.parts.set(member, this.#nextPosition, this.#nextSeq, this.#nextIsStaleTold)
       return COLLECTED
     }
     if (taken > 0) {
-      this.#commit(flow, session, taken, false, 0)
+      this.#commit(flow, session, taken, 0, WHOLE, NONE)
       return SETTLED
     }
     if (this.#isTurnFull) return TURN_FULL
@@ -193,80 +216,111 @@ export class Batch implements Stage {
   }
 
   /** Adds a merge subscription's bodies, all or none. */
-  #collectMerge(codec: number, subscription: Subscription): boolean {
+  #collectMerge(codec: number, view: View, subscription: number): boolean {
     this.#beginUnit()
     const { bodies } = this
-    const { view } = subscription
+    const { flags, deletions, positions } = this.#deps.subscriptions
     const { item } = view
-    const isDeleted = subscription.hasItem && subscription.sentDeletions !== item.deletions
+    const flag = flags[subscription]!
+    const isDeleted = (flag & HAS_ITEM) !== 0 && deletions[subscription] !== item.deletions
     if (isDeleted) this.#take(bodies.deleted(view, codec))
     if (item.isKnown) {
-      const hasItem = subscription.hasItem && !isDeleted
-      const isStaleTold = hasItem && subscription.isStaleTold
+      const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
+      const isStaleTold = hasItem && (flag & STALE_TOLD) !== 0
+      const position = positions[subscription]!
+      const isPlain = hasItem && !isStaleTold && !item.isStale && position >= item.replacedSeq
+      const firstToken = this.#groups.tokenCount
       if (isStaleTold && !item.isStale) this.#take(bodies.stale(view, codec, false))
-      if (!hasItem || subscription.sentItemSeq < item.replacedSeq) {
+      if (!hasItem || position < item.replacedSeq) {
         this.#takeUpdate(bodies.snapshot(view, codec))
       } else {
-        const count = Bodies.changedCount(view, subscription.sentItemSeq)
-        if (count > 0) this.#takeUpdate(bodies.delta(view, codec, subscription.sentItemSeq, count))
+        const count = Bodies.changedCount(view, position)
+        if (count > 0) this.#takeUpdate(bodies.delta(view, codec, position, count))
       }
       if (item.isStale && !isStaleTold) this.#take(bodies.stale(view, codec, true))
+      if (isPlain && !this.#isUnitCut && this.#groups.tokenCount > firstToken) {
+        bodies.keepRun(view, codec, position, 0, this.#groups, firstToken)
+      }
     }
     return this.#endUnit()
   }
 
-  /** Adds as many of a raw subscription's entries as fit. Returns true when it then has everything. */
-  #collectRaw(session: Session, subscription: Subscription): boolean {
-    const { view } = subscription
+  /** Adds what others in step have got, where that is known and fits. */
+  #collectRun(codec: number, view: View, subscription: number): boolean {
+    const run = view.runOf(codec)
+    if (run === null || run.to !== view.end || run.epoch !== this.bodies.heap.epoch) return false
+    const { positions, sentSeqs, flags } = this.#deps.subscriptions
+    if (run.from !== positions[subscription]) return false
+    const isSame = view.mode === 'raw' ? run.seq === sentSeqs[subscription] : flags[subscription] === HAS_ITEM
+    if (!isSame || this.#runBytes + run.length > this.#budget || !this.#groups.hasTokenRoom(1)) return false
+    this.#groups.push(run.offset, run.length, run.last)
+    this.#runBytes += run.length
+    this.#runUpdates += run.updates
+    return true
+  }
+
+  /**
+   * Adds as many of a raw subscription's entries as fit. Returns true when it then has everything; else `#next…` say
+   * what it has.
+   */
+  #collectRaw(session: Session, view: View, subscription: number): boolean {
     const log = view.item.log!
-    if (isCutOff(subscription)) return this.#collectAnew(session, subscription)
-    subscription.nextCursor = subscription.cursor
-    subscription.nextSeq = subscription.sentSeq
-    subscription.nextIsStaleTold = subscription.isStaleTold
-    while (subscription.nextCursor < log.end) {
-      const position = subscription.nextCursor
+    const { positions, sentSeqs, flags } = this.#deps.subscriptions
+    const start = positions[subscription]!
+    if (start === NEEDS_SNAPSHOT || start < log.first) return this.#collectAnew(session, view, subscription)
+    let seq = sentSeqs[subscription]!
+    const { end } = log
+    const firstSeq = seq
+    const firstToken = this.#groups.tokenCount
+    let isStaleTold = (flags[subscription]! & STALE_TOLD) !== 0
+    for (let position = start; position < end; position++) {
       const isUpdate = log.kindAt(position) <= ENTRY_SNAPSHOT
-      if (!isUpdate || concerns(view, log, position)) {
-        const seq = subscription.nextSeq + 1
-        this.#beginUnit()
-        const body = this.bodies.entry(view, session.codec, log, position, seq)
-        if (isUpdate) this.#takeUpdate(body)
-        else this.#take(body)
-        if (!this.#endUnit()) return false
-        if (isUpdate) subscription.nextSeq = seq
-        else subscription.nextIsStaleTold = log.kindAt(position) === ENTRY_STALE
+      if (isUpdate && !concerns(view, log, position)) continue
+      this.#beginUnit()
+      const body = this.bodies.entry(view, session.codec, log, position, seq + 1)
+      if (isUpdate) this.#takeUpdate(body)
+      else this.#take(body)
+      if (!this.#endUnit()) {
+        this.#nextPosition = position
+        this.#nextSeq = seq
+        this.#nextIsStaleTold = isStaleTold
+        return false
       }
-      subscription.nextCursor++
+      if (isUpdate) seq++
+      else isStaleTold = log.kindAt(position) === ENTRY_STALE
+    }
+    const count = this.#groups.tokenCount - firstToken
+    // Marks change more than counters: what holds one is no run.
+    if (count > 0 && count === seq - firstSeq) {
+      this.bodies.keepRun(view, session.codec, start, firstSeq, this.#groups, firstToken)
     }
     return true
   }
 
   /** A raw subscription that begins, or that fell off the log's end: what it lost, and a snapshot unless it ends. */
-  #collectAnew(session: Session, subscription: Subscription): boolean {
+  #collectAnew(session: Session, view: View, subscription: number): boolean {
     const { bodies } = this
     const { codec, origin } = session
-    const { view } = subscription
+    const { positions, flags } = this.#deps.subscriptions
     const { item } = view
-    const lost = lostBy(subscription)
+    const flag = flags[subscription]!
+    const lost = lostBy(this.#deps.subscriptions, view, subscription)
     this.#beginUnit()
     if (lost > 0) this.#take(bodies.lost(view, codec, lost))
-    const isBeginning = subscription.sentItemSeq === NEEDS_SNAPSHOT
+    const isBeginning = positions[subscription] === NEEDS_SNAPSHOT
     if (isBeginning || lost === 0 || origin.onLost === 'snapshot') {
       if (item.isKnown) {
         // Where the log has pushed out marks only, the values are those that the session has.
         if (isBeginning || lost > 0) this.#takeUpdate(bodies.snapshot(view, codec))
         // Marks went with the log's end: what they came to is told.
         const isMarksOnly = lost === 0 && !isBeginning
-        if (isMarksOnly || item.isStale !== subscription.isStaleTold) {
+        if (isMarksOnly || item.isStale !== ((flag & STALE_TOLD) !== 0)) {
           this.#take(bodies.stale(view, codec, item.isStale))
         }
-      } else if (subscription.hasItem || lost > 0) {
+      } else if ((flag & HAS_ITEM) !== 0 || lost > 0) {
         this.#take(bodies.deleted(view, codec))
       }
     }
-    subscription.nextCursor = item.log!.end
-    subscription.nextSeq = view.seq
-    subscription.nextIsStaleTold = item.isKnown && item.isStale
     return this.#endUnit()
   }
 
@@ -283,7 +337,7 @@ export class Batch implements Stage {
       this.#isTurnFull = true
       return
     }
-    this.#groups.push(offset, this.bodies.length)
+    this.#groups.push(offset, this.bodies.length, 0)
     this.#unitBytes += this.bodies.length
   }
 
@@ -333,9 +387,10 @@ export class Batch implements Stage {
     const length = this.#writeBytes(ring.memory.bytes, claim + bytesStart, group, first.codec)
     words[claim >> 2] = count
     words[(claim >> 2) + 1] = length
-    words[(claim >> 2) + 2] = groups.updateCounts[group]!
+    const updateCount = groups.updateCounts[group]!
+    words[(claim >> 2) + 2] = updateCount
     words[(claim >> 2) + 3] = this.#nowMs % CLOCK_WRAP_MS
-    const { waitingSinceMs } = first
+    const waitingSinceMs = this.#deps.subscriptions.waitingSinceMs[first.number]!
     doubles[(claim >> 3) + 2] = waitingSinceMs
     let word = (claim + FLUSH_CONNECTIONS) >> 2
     for (; member >= 0; member = groups.nextMember[member]!) {
@@ -343,7 +398,7 @@ export class Batch implements Stage {
       words[word++] = session.slot
       words[word++] = session.generation
       inFlight.add(session.slot, length)
-      this.#commit(flow, session, groups.taken[member]!, groups.partial[member] === 1, groups.updateCounts[group]!)
+      this.#commit(flow, session, groups.taken[member]!, updateCount, groups.kinds[member]!, member)
       groups.sessions[member] = null
     }
     ring.commit(FLUSH, bytesStart + length)
@@ -370,29 +425,31 @@ export class Batch implements Stage {
     const { bytes } = this.bodies.heap
     const last = groups.ends[group]! - 1
     let at = start
-    for (let token = groups.starts[group]!; token <= last; token++) {
-      if (token === last) at = STREAM_CODECS[codec]!.head(out, at, this.#deps.epoch, this.#deps.position())
+    for (let token = groups.starts[group]!; token < last; token++) {
       at = copyBytes(bytes, groups.tokens[token]!, out, at, groups.tokenLengths[token]!)
     }
-    return at - start
+    const offset = groups.tokens[last]!
+    const before = groups.tokenLasts[last]!
+    at = copyBytes(bytes, offset, out, at, before)
+    at = STREAM_CODECS[codec]!.head(out, at, this.#deps.epoch, this.#deps.position())
+    return copyBytes(bytes, offset + before, out, at, groups.tokenLengths[last]! - before) - start
   }
 
-  /** The first `taken` dirty subscriptions have been handed over; with `isPartial` also a part of the next one. */
-  #commit(flow: Flow, session: Session, taken: number, isPartial: boolean, updateCount: number): void {
-    let subscription = session.dirtyHead
+  /** The first `taken` subscriptions that wait have been handed over; of kind PARTIAL also a part of the next one. */
+  #commit(flow: Flow, session: Session, taken: number, updateCount: number, kind: number, member: number): void {
+    const { subscriptions } = this.#deps
+    const handover = this.#handover
     let isEnding = false
+    let subscription = subscriptions.firstWaiting(session)
     for (let i = 0; i < taken; i++) {
-      if (subscription!.view.mode === 'raw') isEnding = this.#commitRaw(session, subscription!) || isEnding
-      else this.#commitMerge(session, subscription!)
-      subscription!.state = CLEAN
-      subscription!.view.makeClean(subscription!)
-      subscription = subscription!.nextDirty
+      const view = subscriptions.views[subscription]!
+      if (kind === PLAIN) handover.plain(session, view, subscription, this.#nowMs)
+      else if (view.mode === 'raw') isEnding = handover.raw(session, view, subscription) || isEnding
+      else handover.merge(session, view, subscription, this.#nowMs)
+      subscriptions.clear(subscription)
+      subscription = subscriptions.nextWaiting(session, subscription)
     }
-    session.dropDirty(taken)
-    if (isPartial) {
-      this.#commitRaw(session, session.dirtyHead!)
-      session.rotateDirty()
-    }
+    if (kind === PARTIAL) handover.part(subscription, this.#groups.parts, member)
     session.handedOver += updateCount
     if (isEnding) {
       this.end(
@@ -403,55 +460,15 @@ export class Batch implements Stage {
       )
       return
     }
-    if (session.dirtyHead === null) {
+    if (subscription === NONE) {
       session.state = IDLE
-      session.waitingSinceMs = Number.NaN
+      subscriptions.waitingSinceMs[session.number] = Number.NaN
     } else {
+      // The others come first next time: one with much to send does not starve them.
+      const behind = kind === PARTIAL ? subscription + 1 : subscription
+      session.turn = behind === session.end ? session.first : behind
       flow.ready.push(session)
     }
-  }
-
-  #commitMerge(session: Session, subscription: Subscription): void {
-    const { view } = subscription
-    const { item } = view
-    const published = view.seq - subscription.sentSeq
-    if (published > 0) this.#countConflated(session, item.isKnown ? published - 1 : published)
-    subscription.sentSeq = view.seq
-    subscription.sentItemSeq = item.seq
-    subscription.sentDeletions = item.deletions
-    subscription.hasItem = item.isKnown
-    subscription.isStaleTold = item.isKnown && item.isStale
-    // A mark alone is no update: the next one need not wait for it.
-    const isUpdated = published > 0 && item.isKnown
-    if (isUpdated && subscription.intervalMs > 0) subscription.nextTurnMs = this.#nowMs + subscription.intervalMs
-  }
-
-  /** Returns true when the session is to end because it lost updates. */
-  #commitRaw(session: Session, subscription: Subscription): boolean {
-    const { metrics } = this.#deps
-    const { view } = subscription
-    const lost = lostBy(subscription)
-    if (lost > 0) {
-      session.dropped += lost
-      metrics.add(M.updatesDropped, lost)
-    } else if (subscription.sentItemSeq === NEEDS_SNAPSHOT) {
-      // What came between the request and its first flush stands in the snapshot.
-      this.#countConflated(session, subscription.nextSeq - subscription.sentSeq - (view.item.isKnown ? 1 : 0))
-    }
-    const isEnding = lost > 0 && session.origin.onLost === 'end'
-    if (lost > 0 && !isEnding && view.item.isKnown) metrics.add(M.updatesPublished, 1)
-    subscription.sentSeq = subscription.nextSeq
-    subscription.cursor = subscription.nextCursor
-    subscription.isStaleTold = subscription.nextIsStaleTold
-    subscription.sentItemSeq = 0
-    subscription.sentDeletions = view.item.deletions
-    subscription.hasItem = view.item.isKnown
-    return isEnding
-  }
-
-  #countConflated(session: Session, count: number): void {
-    session.conflated += count
-    this.#deps.metrics.add(M.updatesConflated, count)
   }
 
   #endSome(flow: Flow): number {
@@ -473,18 +490,6 @@ export class Batch implements Stage {
     }
     return done
   }
-}
-
-/** A raw subscription that cannot go on from the log: it is to begin, or the log has pushed out what it lacks. */
-function isCutOff(subscription: Subscription): boolean {
-  return subscription.sentItemSeq === NEEDS_SNAPSHOT || subscription.cursor < subscription.view.item.log!.first
-}
-
-/** How many updates a raw subscription has lost: all that it lacks when the log has pushed out the first of them. */
-function lostBy(subscription: Subscription): number {
-  const { view } = subscription
-  if (subscription.sentItemSeq === NEEDS_SNAPSHOT || subscription.cursor >= view.item.log!.first) return 0
-  return view.seq - subscription.sentSeq
 }
 
 const COLLECTED = 0

@@ -4,6 +4,7 @@
  * the heap is full for this turn.
  */
 
+import { copyBytes } from '#src/bytes.ts'
 import {
   BODY_BYTES_MAX,
   FIELD_BYTES_MAX,
@@ -33,6 +34,7 @@ import {
   type View,
 } from '#src/domain/view.ts'
 import type { BodyHeap } from './body-heap.ts'
+import type { FlushGroups } from './flush-groups.ts'
 
 export const NO_ROOM = -1
 
@@ -88,6 +90,41 @@ export class Bodies {
   /** The `count` fields that changed after `sinceSeq`. */
   delta(view: View, codec: number, sinceSeq: number, count: number): number {
     return this.#state(view, codec, BODY_DELTA + count - 1, sinceSeq)
+  }
+
+  /**
+   * Remembers that the updates whose bodies are the tokens from `first` on were served to who stood at `from` with `seq`.
+   * Bodies that do not lie one behind the other are copied.
+   */
+  keepRun(view: View, codec: number, from: number, seq: number, groups: FlushGroups, first: number): void {
+    const { tokens, tokenLengths, tokenCount } = groups
+    const last = tokenCount - 1
+    let length = 0
+    let isInARow = true
+    for (let token = first; token <= last; token++) {
+      if (tokens[token] !== tokens[first]! + length) isInARow = false
+      length += tokenLengths[token]!
+    }
+    let offset = tokens[first]!
+    if (!isInARow) {
+      const { heap } = this
+      if (!heap.hasRoom(length)) return
+      offset = heap.top
+      let at = offset
+      for (let token = first; token <= last; token++) {
+        at = copyBytes(heap.bytes, tokens[token]!, heap.bytes, at, tokenLengths[token]!)
+      }
+      heap.finish(at)
+    }
+    const run = view.newRun(codec)
+    run.epoch = this.heap.epoch
+    run.from = from
+    run.to = view.end
+    run.seq = seq
+    run.offset = offset
+    run.length = length
+    run.updates = last + 1 - first
+    run.last = length - tokenLengths[last]!
   }
 
   stale(view: View, codec: number, isStale: boolean): number {

@@ -1,6 +1,6 @@
 /**
  * Finds sessions in step: those whose flush consists of exactly the same bodies share one record to their edge. A flush
- * is a run of tokens (a body's offset in the heap, which names it within a turn); runs are grouped by a hash and compared
+ * is a run of tokens (the offset in the heap of a body, or of bodies that go together, and their length); runs are grouped by a hash and compared
  * in full. Everything is allocated at start and reused every turn.
  */
 
@@ -11,15 +11,23 @@ const NONE = -1
 const HASH_START = 0x811c9dc5
 const HASH_PRIME = 0x01000193
 
+/** What a member's subscriptions get: runs of updates only; all that they lack; that, and the next one a part. */
+export const PLAIN = 0
+export const WHOLE = 1
+export const PARTIAL = 2
+
 export class FlushGroups {
   /** Of all runs of this turn, one behind the other: offsets and lengths of bodies. */
   readonly tokens: Int32Array
   readonly tokenLengths: Int32Array
+  /** Where in the token, which may be a run of bodies, the last of them begins: a head goes before it. */
+  readonly tokenLasts: Int32Array
   /** By member (a session of this turn). */
   readonly sessions: (Session | null)[] = []
   readonly taken: Int32Array
-  /** 1 when the subscription behind the taken ones gets a part of what it lacks. */
-  readonly partial: Uint8Array
+  /** PLAIN, WHOLE or PARTIAL; `parts` says which part. */
+  readonly kinds: Uint8Array
+  readonly parts: Parts
   readonly nextMember: Int32Array
   /** By group. */
   readonly starts: Int32Array
@@ -41,8 +49,10 @@ export class FlushGroups {
   constructor(membersMax: number, tokensMax: number) {
     this.tokens = new Int32Array(tokensMax)
     this.tokenLengths = new Int32Array(tokensMax)
+    this.tokenLasts = new Int32Array(tokensMax)
     this.taken = new Int32Array(membersMax)
-    this.partial = new Uint8Array(membersMax)
+    this.kinds = new Uint8Array(membersMax)
+    this.parts = new Parts(membersMax)
     this.nextMember = new Int32Array(membersMax)
     this.starts = new Int32Array(membersMax)
     this.ends = new Int32Array(membersMax)
@@ -74,26 +84,22 @@ export class FlushGroups {
     return this.tokenCount + count <= this.tokens.length
   }
 
-  push(offset: number, length: number): void {
+  push(offset: number, length: number, last: number): void {
     this.tokens[this.tokenCount] = offset
     this.tokenLengths[this.tokenCount] = length
+    this.tokenLasts[this.tokenCount] = last
     this.tokenCount++
   }
 
-  /** Ends the run that began at token `start`; `taken` is how many of its dirty subscriptions it holds. */
-  add(
-    session: Session,
-    start: number,
-    byteCount: number,
-    updateCount: number,
-    taken: number,
-    isPartial: boolean,
-  ): void {
+  /**
+   * Ends the run that began at token `start`; `taken` is how many of its waiting subscriptions it holds. Returns the
+   * member.
+   */
+  add(session: Session, start: number, byteCount: number, updateCount: number, taken: number): number {
     assert(!this.isFull, 'a turn has room for its members')
     const member = this.memberCount++
     this.sessions[member] = session
     this.taken[member] = taken
-    this.partial[member] = isPartial ? 1 : 0
     this.nextMember[member] = NONE
     const end = this.tokenCount
     let hash = HASH_START
@@ -107,7 +113,7 @@ export class FlushGroups {
         this.nextMember[this.#lastMembers[group]!] = member
         this.#lastMembers[group] = member
         this.memberCounts[group]!++
-        return
+        return member
       }
       place = (place + 1) & mask
     }
@@ -122,12 +128,35 @@ export class FlushGroups {
     this.memberCounts[group] = 1
     this.firstMembers[group] = member
     this.#lastMembers[group] = member
+    return member
   }
 
   #isSameRun(group: number, start: number, end: number): boolean {
     const other = this.starts[group]!
     if (this.ends[group]! - other !== end - start) return false
-    for (let i = 0; i < end - start; i++) if (this.tokens[other + i] !== this.tokens[start + i]) return false
+    for (let i = 0; i < end - start; i++) {
+      if (this.tokens[other + i] !== this.tokens[start + i]) return false
+      if (this.tokenLengths[other + i] !== this.tokenLengths[start + i]) return false
+    }
     return true
+  }
+}
+
+/** By member: what a raw subscription has that got a part of what it lacks. */
+export class Parts {
+  readonly positions: Float64Array
+  readonly seqs: Float64Array
+  readonly isStaleTold: Uint8Array
+
+  constructor(membersMax: number) {
+    this.positions = new Float64Array(membersMax)
+    this.seqs = new Float64Array(membersMax)
+    this.isStaleTold = new Uint8Array(membersMax)
+  }
+
+  set(member: number, position: number, seq: number, isStaleTold: boolean): void {
+    this.positions[member] = position
+    this.seqs[member] = seq
+    this.isStaleTold[member] = isStaleTold ? 1 : 0
   }
 }

@@ -7,6 +7,7 @@ import type { FieldTable } from '#src/domain/field-table.ts'
 import { type Item, NULL_VALUE } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
+import type { Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import { waitingOf, waitingSinceMsOf } from './session-keeper.ts'
 
@@ -36,12 +37,20 @@ export class Answers {
   readonly #items: ItemTable
   readonly #fields: FieldTable
   readonly #store: ValueStore
+  readonly #subscriptions: Subscriptions
   readonly #sessions: () => Iterable<Session>
 
-  constructor(items: ItemTable, fields: FieldTable, store: ValueStore, sessions: () => Iterable<Session>) {
+  constructor(
+    items: ItemTable,
+    fields: FieldTable,
+    store: ValueStore,
+    subscriptions: Subscriptions,
+    sessions: () => Iterable<Session>,
+  ) {
     this.#items = items
     this.#fields = fields
     this.#store = store
+    this.#subscriptions = subscriptions
     this.#sessions = sessions
   }
 
@@ -113,7 +122,7 @@ export class Answers {
     let letters = BRACKETS
     let isCut = false
     for (const session of this.#sessions()) {
-      const row = rowOf(session, nowMs)
+      const row = rowOf(this.#subscriptions, session, nowMs)
       letters += JSON.stringify(row).length + 1
       if (rows.length >= limit || letters > lettersMax) {
         isCut = true
@@ -157,9 +166,9 @@ class FirstNames {
   }
 }
 
-function rowOf(session: Session, nowMs: number): object {
+function rowOf(subscriptions: Subscriptions, session: Session, nowMs: number): object {
   const { origin } = session
-  const sinceMs = waitingSinceMsOf(session)
+  const sinceMs = waitingSinceMsOf(subscriptions, session)
   const seconds = (nowMs - session.lookedAtMs) / 1_000
   const rate = seconds > 0 ? (session.handedOver - session.handedOverAtLook) / seconds : 0
   if (seconds >= 1) {
@@ -172,12 +181,12 @@ function rowOf(session: Session, nowMs: number): object {
     since: new Date(origin.sinceMs).toISOString(),
     encoding: origin.encoding,
     mode: origin.mode,
-    items: session.subscriptions.length,
+    items: session.count,
     updatesPerSecond: Math.round(rate * 10) / 10,
     delivered: session.handedOver,
     conflated: session.conflated,
     dropped: session.dropped,
-    waiting: waitingOf(session),
+    waiting: waitingOf(subscriptions, session),
     ageMs: Number.isNaN(sinceMs) ? 0 : Math.max(0, Math.round(nowMs - sinceMs)),
   }
 }

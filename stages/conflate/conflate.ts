@@ -45,6 +45,7 @@ import { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
+import { Subscriptions } from '#src/domain/subscriptions.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -81,6 +82,7 @@ export class Conflate implements Stage {
   readonly fields: FieldTable
   readonly store: ValueStore
   readonly items: ItemTable
+  readonly subscriptions = new Subscriptions()
   readonly merger: Merger
   readonly sessions: SessionKeeper
   readonly #deps: ConflateDeps
@@ -106,7 +108,9 @@ export class Conflate implements Stage {
     this.fields = new FieldTable(config.fieldNamesMax)
     this.store = new ValueStore(config.valueStoreBytes)
     this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, item => this.#keeper.onUnwanted(item))
+    const { subscriptions } = this
     this.merger = new Merger({
+      subscriptions,
       store: this.store,
       wheel,
       metrics,
@@ -132,6 +136,7 @@ export class Conflate implements Stage {
       deps.nowMs,
     )
     this.sessions = new SessionKeeper({
+      subscriptions,
       items: this.items,
       fields: this.fields,
       keeper: this.#keeper,
@@ -146,7 +151,7 @@ export class Conflate implements Stage {
       rawStoreBytes: config.rawStoreBytes,
       enqueue: deps.enqueue,
     })
-    this.#answers = new Answers(this.items, this.fields, this.store, () => this.sessions.sessions())
+    this.#answers = new Answers(this.items, this.fields, this.store, subscriptions, () => this.sessions.sessions())
     this.#lanes = lanes.map(link => ({
       link,
       handle: (type, offset, length) => this.#onLane(link, type, offset, length),

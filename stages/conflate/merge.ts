@@ -22,6 +22,7 @@ import {
   REPLICA_IS_STALE,
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
+import type { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
 import {
   ENTRY_DELETED,
@@ -32,7 +33,7 @@ import {
   type ItemLog,
   NOT_KEPT,
 } from '#src/domain/item-log.ts'
-import { CLEAN, DIRTY, HELD, NEEDS_SNAPSHOT, type Subscription } from '#src/domain/subscription.ts'
+import { NEEDS_SNAPSHOT, type Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
@@ -42,6 +43,7 @@ import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { LaneLink } from './links.ts'
 
 export interface MergeDeps {
+  readonly subscriptions: Subscriptions
   readonly store: ValueStore
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
@@ -51,6 +53,7 @@ export interface MergeDeps {
 }
 
 export class Merger {
+  readonly #subscriptions: Subscriptions
   readonly #store: ValueStore
   readonly #wheel: TimingWheel
   readonly #metrics: ThreadMetrics
@@ -61,6 +64,7 @@ export class Merger {
   nowMs = 0
 
   constructor(deps: MergeDeps) {
+    this.#subscriptions = deps.subscriptions
     this.#store = deps.store
     this.#wheel = deps.wheel
     this.#metrics = deps.metrics
@@ -199,19 +203,23 @@ export class Merger {
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
       view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
+      view.end = view.mode === 'raw' ? item.log!.end : item.seq
       view.timeMs = item.timeMs
-      // A copy: begin moves them about.
-      for (const subscription of [...view.subscriptions]) this.begin(subscription, receivedMs)
+      view.forgetRuns()
+      view.forEach((subscription, session) => {
+        this.begin(view, subscription, session, receivedMs)
+      })
     }
   }
 
   /** A new whole state takes the place of what was waiting. */
   #conflateWaiting(view: View): void {
-    for (const { session, sentSeq, state } of view.subscriptions) {
-      if (state === CLEAN) continue
-      session.conflated += view.seq - sentSeq
-      this.#metrics.add(M.updatesConflated, view.seq - sentSeq)
-    }
+    const { sessions, sentSeqs } = this.#subscriptions
+    view.forEach((subscription, session) => {
+      const waiting = view.seq - sentSeqs[subscription]!
+      sessions[session]!.conflated += waiting
+      this.#metrics.add(M.updatesConflated, waiting)
+    })
   }
 
   /**
@@ -227,20 +235,17 @@ export class Merger {
    * Lets a subscription that has nothing of a known item begin with its snapshot, which counts as one update published
    * to it.
    */
-  begin(subscription: Subscription, receivedMs: number): void {
-    const view = subscription.view
-    const item = view.item
-    subscription.sentDeletions = item.deletions
-    subscription.cursor = item.log?.end ?? 0
-    subscription.sentSeq = view.seq
-    subscription.sentItemSeq = item.isKnown ? NEEDS_SNAPSHOT : 0
+  begin(view: View, subscription: number, session: number, receivedMs: number): void {
+    const table = this.#subscriptions
+    const { item } = view
+    table.deletions[subscription] = item.deletions
+    table.positions[subscription] = item.isKnown ? NEEDS_SNAPSHOT : view.end
+    table.sentSeqs[subscription] = item.isKnown ? view.seq - 1 : view.seq
     if (!item.isKnown) return
-    subscription.sentSeq = view.seq - 1
     this.#metrics.add(M.updatesPublished, 1)
-    if (subscription.index < view.cleanCount) {
-      view.makeUnclean(subscription)
-      this.#mark(subscription, receivedMs, false)
-    }
+    const limit = table.limits[subscription] ?? null
+    if (limit !== null) this.#markLimited(limit, receivedMs, false)
+    else table.mark(subscription, session, receivedMs)
   }
 
   delete(item: Item, receivedMs: number): void {
@@ -277,48 +282,48 @@ export class Merger {
   #publish(view: View, receivedMs: number): void {
     view.seq++
     view.timeMs = view.item.timeMs
-    this.#metrics.add(M.updatesPublished, view.subscriptions.length)
+    this.#metrics.add(M.updatesPublished, view.count)
     this.#markView(view, receivedMs, false)
   }
 
   #markAll(item: Item, receivedMs: number): void {
     for (const view of item.views) {
-      for (let i = view.cleanCount; i < view.subscriptions.length; i++) this.#releaseHeld(view.subscriptions[i]!)
+      view.forgetRuns()
+      for (const limit of view.limits) this.#releaseHeld(limit)
       this.#markView(view, receivedMs, true)
     }
   }
 
-  #releaseHeld(subscription: Subscription): void {
-    if (subscription.state !== HELD) return
-    this.#wheel.cancel(subscription)
-    subscription.onTimer()
+  #releaseHeld(limit: FrequencyLimit): void {
+    if (!limit.isHeld) return
+    this.#wheel.cancel(limit)
+    limit.onTimer()
   }
 
   #markView(view: View, receivedMs: number, isAtOnce: boolean): void {
-    const count = view.cleanCount
-    if (count === 0) return
-    view.cleanCount = 0
-    const subscriptions = view.subscriptions
-    if (view.mode === 'raw') {
-      // What the log took in while they were clean did not concern them: it is not lost to them when the log pushes it out.
-      const last = view.item.log!.end - 1
-      for (let i = 0; i < count; i++) subscriptions[i]!.cursor = last
+    const table = this.#subscriptions
+    const { members, memberCount } = view
+    // What the log took in while they were clean did not concern those who chose fields: it is not lost to them when the
+    // log pushes it out. To the others everything does, and a clean one stands at the log's end anyway.
+    const isPlaced = view.mode === 'raw' && view.fieldIds !== null
+    view.end = view.mode === 'raw' ? view.item.log!.end : view.item.seq
+    for (let i = 0; i < memberCount; i++) {
+      const subscription = members[i * 2]!
+      const isNew = table.mark(subscription, members[i * 2 + 1]!, receivedMs)
+      if (isPlaced && isNew) table.positions[subscription] = view.end - 1
     }
-    for (let i = 0; i < count; i++) this.#mark(subscriptions[i]!, receivedMs, isAtOnce)
+    for (const limit of view.limits) this.#markLimited(limit, receivedMs, isAtOnce)
   }
 
-  /** The view has put the subscription behind its clean ones. */
-  #mark(subscription: Subscription, receivedMs: number, isAtOnce: boolean): void {
-    const session = subscription.session
-    if (subscription.intervalMs > 0 && this.nowMs < subscription.nextTurnMs && !isAtOnce) {
-      subscription.state = HELD
-      subscription.heldSinceMs = receivedMs
-      this.#wheel.schedule(subscription, subscription.nextTurnMs)
+  #markLimited(limit: FrequencyLimit, receivedMs: number, isAtOnce: boolean): void {
+    if (limit.isHeld || this.#subscriptions.isWaiting(limit.subscription)) return
+    if (this.nowMs < limit.nextTurnMs && !isAtOnce) {
+      limit.isHeld = true
+      limit.heldSinceMs = receivedMs
+      this.#wheel.schedule(limit, limit.nextTurnMs)
       return
     }
-    if (Number.isNaN(session.waitingSinceMs)) session.waitingSinceMs = receivedMs
-    subscription.state = DIRTY
-    session.addDirty(subscription)
+    this.#subscriptions.mark(limit.subscription, limit.session, receivedMs)
   }
 
   #log(lane: LaneLink, log: ItemLog, kind: number, bytes: Buffer, start: number, end: number, timeMs: number): void {

@@ -8,13 +8,14 @@
 import { codecOf } from '#src/codec/json-stream.ts'
 import { DelayBuckets } from '#src/domain/delay-buckets.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
+import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemLog } from '#src/domain/item-log.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
 import { BLOCKED, ENDED, GATHERING, IDLE, READY, Session } from '#src/domain/session.ts'
 import type { Mode, StreamRequest } from '#src/domain/stream-request.ts'
-import { CLEAN, HELD, Subscription } from '#src/domain/subscription.ts'
+import { NONE, type Subscriptions } from '#src/domain/subscriptions.ts'
 import { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -31,6 +32,7 @@ export interface OpenText {
 }
 
 export interface SessionKeeperDeps {
+  readonly subscriptions: Subscriptions
   readonly items: ItemTable
   readonly fields: FieldTable
   readonly keeper: ItemKeeper
@@ -113,13 +115,14 @@ export class SessionKeeper {
       sinceMs: this.nowMs,
     }
     const bucket = request.maxDelayMs > 0 ? this.#buckets.join(request.maxDelayMs) : null
-    const session = new Session(origin, codecOf(encoding), bucket, this.#onReady)
+    const { subscriptions } = this.#deps
+    const session = new Session(origin, codecOf(encoding), bucket, subscriptions, found.length, this.#onReady)
     edge.sessions[slot] = session
     this.#count++
     const intervalMs = mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
-    for (const item of found) {
+    for (const [index, item] of found.entries()) {
       const view = item.viewOf(key) ?? this.#addView(item, mode, fields, key)
-      this.#subscribe(session, view, intervalMs)
+      this.#subscribe(session, session.first + index, view, intervalMs)
     }
     return null
   }
@@ -136,34 +139,33 @@ export class SessionKeeper {
 
   /** The connection has gone, or the stream has been ended: what the session lacked is dropped. */
   end(edge: EdgeLink, session: Session): void {
-    const { keeper, wheel, metrics } = this.#deps
+    const { subscriptions, keeper, wheel, metrics } = this.#deps
     if (session.state === ENDED) return
     session.state = ENDED
     if (edge.sessions[session.slot] === session) edge.sessions[session.slot] = null
     this.#count--
     if (session.bucket !== null) this.#buckets.leave(session.bucket, session)
-    for (const subscription of session.subscriptions) {
-      const { view } = subscription
+    for (let subscription = session.first; subscription < session.end; subscription++) {
+      const view = subscriptions.views[subscription]!
       const { item } = view
-      if (subscription.state === HELD) wheel.cancel(subscription)
-      const waiting = subscription.sentSeq < 0 ? 0 : view.seq - subscription.sentSeq
+      const limit = subscriptions.limits[subscription] ?? null
+      if (limit?.isHeld === true) wheel.cancel(limit)
+      const waiting = view.seq - subscriptions.sentSeqs[subscription]!
       session.dropped += waiting
       metrics.add(M.updatesDropped, waiting)
-      view.remove(subscription)
-      if (view.subscriptions.length === 0) this.#removeView(view)
+      view.remove(subscriptions, subscription)
+      if (view.count === 0) this.#removeView(view)
       item.subscriptionCount--
       keeper.lostInterest(item, this.nowMs)
     }
-    session.subscriptions.length = 0
-    session.dirtyHead = null
-    session.dirtyTail = null
+    subscriptions.close(session)
   }
 
   /** The edge says that the connection's window has room again. */
   writable(session: Session): void {
     if (session.state !== BLOCKED) return
     session.state = IDLE
-    if (session.dirtyHead !== null) {
+    if (this.#deps.subscriptions.firstWaiting(session) !== NONE) {
       session.state = READY
       this.#deps.enqueue(session)
     }
@@ -172,10 +174,11 @@ export class SessionKeeper {
   /** What is held, and sessions that gather, flush now. */
   flushWaiting(): void {
     for (const session of this.sessions()) {
-      for (const subscription of session.subscriptions) {
-        if (subscription.state !== HELD) continue
-        this.#deps.wheel.cancel(subscription)
-        subscription.onTimer()
+      for (let subscription = session.first; subscription < session.end; subscription++) {
+        const limit = this.#deps.subscriptions.limits[subscription] ?? null
+        if (limit?.isHeld !== true) continue
+        this.#deps.wheel.cancel(limit)
+        limit.onTimer()
       }
     }
     this.#buckets.turnAll()
@@ -184,7 +187,7 @@ export class SessionKeeper {
   /** How many updates wait, of all sessions. */
   countWaiting(): number {
     let waiting = 0
-    for (const session of this.sessions()) waiting += waitingOf(session)
+    for (const session of this.sessions()) waiting += waitingOf(this.#deps.subscriptions, session)
     return waiting
   }
 
@@ -210,13 +213,16 @@ export class SessionKeeper {
     return frequency === 0 ? 0 : 1_000 / frequency
   }
 
-  #subscribe(session: Session, view: View, intervalMs: number): void {
-    const subscription = new Subscription(session, view, intervalMs)
-    session.subscriptions.push(subscription)
-    view.add(subscription)
+  #subscribe(session: Session, subscription: number, view: View, intervalMs: number): void {
+    const { subscriptions, merger, keeper } = this.#deps
+    const { number } = session
+    if (intervalMs > 0) {
+      subscriptions.limits[subscription] = new FrequencyLimit(subscriptions, subscription, number, intervalMs)
+    }
+    view.add(subscriptions, subscription, number)
     view.item.subscriptionCount++
-    this.#deps.merger.begin(subscription, this.nowMs)
-    this.#deps.keeper.gainedInterest(view.item)
+    merger.begin(view, subscription, number, this.nowMs)
+    keeper.gainedInterest(view.item)
   }
 
   #addView(item: Item, mode: Mode, names: readonly string[] | null, key: string): View {
@@ -232,6 +238,7 @@ export class SessionKeeper {
       view.budget = this.#rawBudget
       view.take(RAW_OBJECT_BYTES)
       item.log ??= new ItemLog(rawLogBytes, rawLogUpdates, this.#rawBudget)
+      view.end = item.log.end
     }
     return view
   }
@@ -244,18 +251,21 @@ export class SessionKeeper {
 }
 
 /** For tests and /sessions: how many updates of a session wait. */
-export function waitingOf(session: Session): number {
+export function waitingOf(subscriptions: Subscriptions, session: Session): number {
   let waiting = 0
-  for (const { view, sentSeq, state } of session.subscriptions) {
-    if (state !== CLEAN) waiting += view.seq - sentSeq
+  for (let subscription = session.first; subscription < session.end; subscription++) {
+    waiting += subscriptions.views[subscription]!.seq - subscriptions.sentSeqs[subscription]!
   }
   return waiting
 }
 
 /** When the oldest update that waits for the session was received; NaN when none does. */
-export function waitingSinceMsOf(session: Session): number {
-  let oldestMs = Number.isNaN(session.waitingSinceMs) ? Number.POSITIVE_INFINITY : session.waitingSinceMs
-  for (const { state, heldSinceMs } of session.subscriptions)
-    if (state === HELD) oldestMs = Math.min(oldestMs, heldSinceMs)
+export function waitingSinceMsOf(subscriptions: Subscriptions, session: Session): number {
+  const sinceMs = session.number === NONE ? Number.NaN : subscriptions.waitingSinceMs[session.number]!
+  let oldestMs = Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs
+  for (let subscription = session.first; subscription < session.end; subscription++) {
+    const limit = subscriptions.limits[subscription] ?? null
+    if (limit?.isHeld === true) oldestMs = Math.min(oldestMs, limit.heldSinceMs)
+  }
   return Number.isFinite(oldestMs) ? oldestMs : Number.NaN
 }

@@ -2,13 +2,16 @@ import test from 'ava'
 import { type DelayBucket, DelayBuckets } from '#src/domain/delay-buckets.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
 import { Session } from '#src/domain/session.ts'
-import { Subscription } from '#src/domain/subscription.ts'
+import { NONE, Subscriptions } from '#src/domain/subscriptions.ts'
 import { TICK_MS, TimingWheel } from '#src/time/timing-wheel.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
+const subscriptions = new Subscriptions()
+
 function newSession(slot: number, bucket: DelayBucket | null = null): Session {
   const origin = { id: '', edge: 0, slot, generation: 1, address: '', sinceMs: 0 }
-  return new Session({ ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' }, 0, bucket, () => {})
+  const whole = { ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' } as const
+  return new Session(whole, 0, bucket, subscriptions, 1, () => {})
 }
 
 test('[S1] sessions are served in the order they got ready, and one put back is next: random actions', t => {
@@ -111,30 +114,48 @@ test('[S2] when the server goes down every session flushes at once, and no turn 
   t.is(wheel.nextDueMs(), Number.POSITIVE_INFINITY)
 })
 
-test("[S1] a session's dirty subscriptions keep their order, and the first may go behind: random actions", t => {
+test("[S1] a session's waiting subscriptions are found in turn, whatever lies beside them: random actions", t => {
   const random = new Random(seedOr(20_260_213))
-  let readied = 0
-  const base = newSession(0)
-  const session = new Session(base.origin, 0, null, () => readied++)
-  const model: Subscription[] = []
-  for (let action = 0; action < 3_000; action++) {
-    const choice = random.int(3)
-    if (choice === 0) {
-      const subscription = new Subscription(session, null as never, 0)
-      session.addDirty(subscription)
-      model.push(subscription)
-    } else if (choice === 1) {
-      const count = random.int(Math.min(3, model.length) + 1)
-      session.dropDirty(count)
-      model.splice(0, count)
-    } else {
-      session.rotateDirty()
-      if (model.length > 0) model.push(model.shift()!)
+  const table = new Subscriptions()
+  const { origin } = newSession(0)
+  for (let round = 0; round < 60; round++) {
+    let readied = 0
+    const counts = [1 + random.int(5), 1 + random.int(100), 1 + random.int(5)]
+    const all = counts.map(count => new Session(origin, 0, null, table, count, () => readied++))
+    const session = all[1]!
+    // What belongs to the neighbours is none of its own.
+    for (const other of [all[0]!, all[2]!]) {
+      for (let one = other.first; one < other.end; one++) table.mark(one, other.number, 1)
     }
-    const list: Subscription[] = []
-    for (let one = session.dirtyHead; one !== null; one = one.nextDirty) list.push(one)
-    const isSame = list.length === model.length && list.every((one, index) => one === model[index])
-    if (!isSame || session.dirtyTail !== (model.at(-1) ?? null)) t.fail(`after ${action}; SEED=${random.seed}`)
+    const readiedBefore = readied
+    const model = new Set<number>()
+    for (let action = 0; action < 60; action++) {
+      const one = session.first + random.int(session.count)
+      const choice = random.int(5)
+      if (choice < 3) {
+        t.is(table.mark(one, session.number, 5), !model.has(one))
+        model.add(one)
+      } else if (choice === 3) {
+        table.clear(one)
+        model.delete(one)
+      } else {
+        session.turn = one
+      }
+      const order = Array.from({ length: session.count }, (_, i) => {
+        return session.first + ((session.turn - session.first + i) % session.count)
+      })
+      const found: number[] = []
+      for (let at = table.firstWaiting(session); at !== NONE; at = table.nextWaiting(session, at)) found.push(at)
+      t.deepEqual(
+        found,
+        order.filter(each => model.has(each)),
+        `SEED=${random.seed}`,
+      )
+    }
+    t.true(readied > readiedBefore)
+    for (const each of all) {
+      for (let one = each.first; one < each.end; one++) table.views[one] = null
+      table.close(each)
+    }
   }
-  t.true(readied > 0)
 })

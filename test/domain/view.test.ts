@@ -1,7 +1,8 @@
 import test from 'ava'
+import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { Item } from '#src/domain/item.ts'
 import { Session } from '#src/domain/session.ts'
-import { Subscription } from '#src/domain/subscription.ts'
+import { Subscriptions } from '#src/domain/subscriptions.ts'
 import { View } from '#src/domain/view.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
@@ -17,47 +18,37 @@ const ORIGIN = {
   sinceMs: 0,
 } as const
 
-test('[I4] the clean subscriptions of a view stand in front: random marks, flushes, comings and goings', t => {
+test('[I4] a view has each of its subscriptions once, at the place that the table says: random comings and goings', t => {
   const random = new Random(seedOr(20_260_204))
   const view = new View(new Item(0, 'A', 0, 0, () => {}), 'merge', null, 'merge')
-  const session = new Session(ORIGIN, 1, null, () => {})
-  const clean = new Set<Subscription>()
-  const unclean = new Set<Subscription>()
+  const table = new Subscriptions()
+  const sessions: Session[] = []
   for (let action = 0; action < 4_000; action++) {
-    const choice = random.int(100)
-    if (choice < 30) {
-      const subscription = new Subscription(session, view, 0)
-      view.add(subscription)
-      clean.add(subscription)
-    } else if (choice < 50 && clean.size > 0) {
-      const subscription = random.pick([...clean])
-      view.makeUnclean(subscription)
-      clean.delete(subscription)
-      unclean.add(subscription)
-    } else if (choice < 70 && unclean.size > 0) {
-      const subscription = random.pick([...unclean])
-      view.makeClean(subscription)
-      unclean.delete(subscription)
-      clean.add(subscription)
-    } else if (choice < 72) {
-      // What an update does: all at once.
-      view.cleanCount = 0
-      for (const subscription of clean) unclean.add(subscription)
-      clean.clear()
-    } else if (clean.size + unclean.size > 0) {
-      const subscription = random.pick([...clean, ...unclean])
-      view.remove(subscription)
-      clean.delete(subscription)
-      unclean.delete(subscription)
+    if (sessions.length === 0 || random.int(100) < 52) {
+      const session = new Session(ORIGIN, 1, null, table, 1, () => {})
+      if (random.int(3) === 0) table.limits[session.first] = new FrequencyLimit(table, session.first, session.number, 5)
+      view.add(table, session.first, session.number)
+      sessions.push(session)
+    } else {
+      const [session] = sessions.splice(random.int(sessions.length), 1)
+      view.remove(table, session!.first)
+      table.close(session!)
     }
-    const { subscriptions, cleanCount } = view
+    const found = new Map<number, number>()
+    view.forEach((subscription, session) => {
+      found.set(subscription, session)
+    })
     const isRight =
-      cleanCount === clean.size &&
-      subscriptions.length === clean.size + unclean.size &&
-      subscriptions.every((one, index) => one.index === index && (index < cleanCount ? clean : unclean).has(one))
+      view.count === sessions.length &&
+      found.size === sessions.length &&
+      sessions.every(({ first, number }) => found.get(first) === number && table.views[first] === view) &&
+      view.limits.every((limit, place) => table.places[limit.subscription] === place) &&
+      Array.from({ length: view.memberCount }, (_, place) => table.places[view.members[place * 2]!] === place).every(
+        Boolean,
+      )
     if (!isRight) t.fail(`after action ${action}; SEED=${random.seed}`)
   }
-  t.true(clean.size + unclean.size > 0)
+  t.true(sessions.length > 0)
 })
 
 test('[I4] a view includes all fields or those it names, and begins with the counter of its mode', t => {

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { HEAD_BYTES_MAX } from '#src/codec/json-stream.ts'
 import { FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import { ENDED, type Session } from '#src/domain/session.ts'
+import type { Subscriptions } from '#src/domain/subscriptions.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import { waitingOf } from '#stages/conflate/session-keeper.ts'
@@ -26,6 +27,7 @@ export class SessionLedger {
   published = 0
   handedOver = 0
   lost = 0
+  readonly #subscriptions: Subscriptions
   readonly #sentMs = new Map<string, number>()
   /** Items of which something was told since their last update that waits for no turn: what was held goes along. */
   readonly #marked = new Set<string>()
@@ -33,12 +35,14 @@ export class SessionLedger {
 
   constructor(
     session: Session,
+    subscriptions: Subscriptions,
     core: number,
     wish: Wish,
     starts: ReadonlyMap<string, number>,
     maxFrequencyCap: number,
   ) {
     this.session = session
+    this.#subscriptions = subscriptions
     this.core = core
     this.wish = wish
     this.starts = starts
@@ -85,7 +89,7 @@ export class SessionLedger {
   /** Between two turns of its core. */
   check(): void {
     const { session, published } = this
-    const waiting = this.isOpen ? waitingOf(session) : 0
+    const waiting = this.isOpen ? waitingOf(this.#subscriptions, session) : 0
     const { handedOver, conflated, dropped } = session
     const label = `session ${session.origin.id}`
     assert.equal(handedOver, this.handedOver, `${label}: handed over`)

@@ -274,13 +274,14 @@ export class Simulation implements CoreObserver {
     const { id } = JSON.parse(text) as { id: string }
     const found = this.#byConnection.get(`${edge}:${slot}:${generation}`)
     assert.ok(found !== undefined, 'a session opens for a client')
-    for (const session of this.#cores[core]!.conflate.sessions.sessions()) {
+    const { sessions, subscriptions } = this.#cores[core]!.conflate
+    for (const session of sessions.sessions()) {
       if (session.origin.id !== id) continue
       const { client } = found
       const stands = this.#stands[core]!
       const starts = new Map(client.wish.items.map(name => [name, stands.get(name) ?? -1]))
       const { maxFrequencyCap } = this.surroundings.config
-      const ledger = new SessionLedger(session, core, client.wish, starts, maxFrequencyCap)
+      const ledger = new SessionLedger(session, subscriptions, core, client.wish, starts, maxFrequencyCap)
       for (const [name, place] of starts) {
         if (place >= 0 && this.#truth.item(name).events[place]!.state !== null) ledger.onWhole()
       }

@@ -17,9 +17,10 @@ test('[S5] sessions whose flushes are the same bodies in the same order share on
     for (let member = 0; !groups.isFull && groups.hasTokenRoom(6); member++) {
       const start = groups.tokenCount
       const run = Array.from({ length: 1 + random.int(random.chance(0.5) ? 2 : 6) }, () => random.pick(bodies))
-      for (const body of run) groups.push(body, body % 1_000)
+      for (const body of run) groups.push(body, body % 1_000, 0)
       const bytes = run.reduce((sum, body) => sum + (body % 1_000), 0)
-      groups.add(sessionOf(member), start, bytes, run.length, member % 7, member % 2 === 0)
+      const added = groups.add(sessionOf(member), start, bytes, run.length, member % 7)
+      groups.parts.set(added, member, member + 1, true)
       const key = run.join(' ')
       model.set(key, [...(model.get(key) ?? []), member])
     }
@@ -31,7 +32,7 @@ test('[S5] sessions whose flushes are the same bodies in the same order share on
       const members: number[] = []
       for (let member = groups.firstMembers[group]!; member >= 0; member = groups.nextMember[member]!) {
         members.push(member)
-        const isRight = groups.taken[member] === member % 7 && groups.partial[member] === (member % 2 === 0 ? 1 : 0)
+        const isRight = groups.taken[member] === member % 7 && groups.parts.positions[member] === member
         if (!isRight || groups.sessions[member]?.slot !== member) t.fail(`member ${member}; SEED=${random.seed}`)
       }
       const bytes = run.reduce((sum, body) => sum + (body % 1_000), 0)
@@ -64,9 +65,20 @@ test('[S5] flushes of different bodies with the same hash are different', t => {
     [first, second],
   ].entries()) {
     const start = groups.tokenCount
-    for (const token of run) groups.push(token, 1)
-    groups.add(sessionOf(member), start, 2, 2, 1, false)
+    for (const token of run) groups.push(token, 1, 0)
+    groups.add(sessionOf(member), start, 2, 2, 1)
   }
   t.is(groups.groupCount, 2)
   t.deepEqual([groups.memberCounts[0], groups.memberCounts[1]], [2, 1])
+})
+
+test('[S5] the same beginning with another length is another flush (a run and its first body begin alike)', t => {
+  const groups = new FlushGroups(4, 16)
+  groups.begin()
+  for (const [member, length] of [100, 250, 100].entries()) {
+    const start = groups.tokenCount
+    groups.push(64, length, 0)
+    groups.add(sessionOf(member), start, length, 1, 1)
+  }
+  t.is(groups.groupCount, 2)
 })

@@ -109,10 +109,10 @@ test('[I17] what waited when the whole state comes anew is conflated, not forgot
   for (const fields of [{ b: 'x'.repeat(130) }, { a: '2' }, { a: '3' }]) bench.feed({ item, fields })
   bench.settle()
   const [session] = [...bench.cores[1]!.conflate.sessions.sessions()]
-  t.is(waitingOf(session!), 2)
+  t.is(waitingOf(bench.cores[1]!.conflate.subscriptions, session!), 2)
   const before = session!.conflated
   bench.settle(1_500)
   t.is(session!.conflated, before + 2)
   const [published, conflated] = [M.updatesPublished, M.updatesConflated].map(slot => bench.metrics[1]!.get(slot))
-  t.is(published, session!.handedOver + conflated! + waitingOf(session!))
+  t.is(published, session!.handedOver + conflated! + waitingOf(bench.cores[1]!.conflate.subscriptions, session!))
 })

@@ -2,7 +2,7 @@ import test from 'ava'
 import { FIELD_HEADER, REPLICA_FIELDS, REPLICA_IS_KNOWN } from '#src/codec/record.ts'
 import { Item } from '#src/domain/item.ts'
 import { Session } from '#src/domain/session.ts'
-import { DIRTY, NEEDS_SNAPSHOT, Subscription } from '#src/domain/subscription.ts'
+import { NEEDS_SNAPSHOT, Subscriptions } from '#src/domain/subscriptions.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import { View } from '#src/domain/view.ts'
 import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
@@ -15,7 +15,9 @@ import { Merger } from '#stages/conflate/merge.ts'
 test('[I11] a replica that comes gives its snapshot to everybody who waits for it (found: not to the second)', t => {
   const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
   const store = new ValueStore(1 << 16)
+  const table = new Subscriptions()
   const merger = new Merger({
+    subscriptions: table,
     store,
     wheel: new TimingWheel(0),
     metrics,
@@ -33,11 +35,10 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const subscriptions = [0, 1, 2, 3, 4].map(slot => {
     const origin = { id: '', edge: 0, slot, generation: 1, address: '', sinceMs: 0 }
     const whole = { ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' } as const
-    const session = new Session(whole, 0, null, one => ready.push(one.slot))
-    const subscription = new Subscription(session, view, 0)
-    view.add(subscription)
-    merger.begin(subscription, 0)
-    return subscription
+    const { first, number } = new Session(whole, 0, null, table, 1, one => ready.push(one.slot))
+    view.add(table, first, number)
+    merger.begin(view, first, number, 0)
+    return first
   })
   t.deepEqual(ready, [], 'the item is not known yet')
 
@@ -53,8 +54,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   t.is(store.bytes.toString('latin1', item.blockOffsets[0], item.blockOffsets[0]! + item.lengths[0]!), '1.5')
   t.deepEqual([...ready].sort(), [0, 1, 2, 3, 4])
   t.is(metrics.get(M.updatesPublished), 5, 'one update a session')
-  t.is(view.cleanCount, 0)
-  for (const { state, sentItemSeq, sentSeq } of subscriptions) {
-    t.deepEqual([state, sentItemSeq, sentSeq], [DIRTY, NEEDS_SNAPSHOT, 11])
+  for (const one of subscriptions) {
+    t.deepEqual([table.isWaiting(one), table.positions[one], table.sentSeqs[one]], [true, NEEDS_SNAPSHOT, 11])
   }
 })
