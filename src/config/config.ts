@@ -371,6 +371,13 @@ const rings = {
     65_536,
     'Records that a stage takes from a ring before it looks elsewhere: larger batches cost less, smaller ones are fairer.',
   ),
+  writesAheadMax: integer(
+    'writes',
+    2_048,
+    1,
+    1_000_000,
+    'Writes that an edge thread is handed ahead of those it has done, some 10 ms of its work; beyond it sessions wait and gather. More keeps values longer in the ring, fewer lets the edge run dry.',
+  ),
   flushSessionsMax: integer(
     'sessions',
     1_024,

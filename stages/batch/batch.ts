@@ -2,8 +2,8 @@
  * batch: turns a session's lack into bytes at its flush.
  *
  * Inbound: for each edge the queue of sessions that have something and may send it (bounded: a session stands in it at
- * most once). When full: cannot be. When the edge's ring is full, or the connection's window, a session stays dirty and
- * conflates: nothing waits as bytes.
+ * most once). When full: cannot be. When the edge is behind (writes-ahead.ts), its ring full or the connection's window, a
+ * session goes on waiting, and conflates: nothing waits as bytes.
  *
  * A turn takes up to `flushSessionsMax` sessions of an edge in two passes: the first decides for each which bodies it
  * gets and finds those in step; the second writes one record per group and only then changes what the sessions have.
@@ -32,6 +32,7 @@ import { Bodies, concerns, NO_ROOM } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
 import { FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
 import { Handover, lostBy } from './handover.ts'
+import { WritesAhead } from './writes-ahead.ts'
 
 /** Bodies of one turn lie here; a larger heap makes fewer bodies anew. */
 const HEAP_BYTES_MIN = 8 << 20
@@ -65,6 +66,7 @@ interface Flow {
   /** Sessions that are to be told why they end. */
   readonly ending: { session: Session; last: Buffer }[]
   isFull: boolean
+  readonly ahead: WritesAhead
 }
 
 export class Batch implements Stage {
@@ -99,7 +101,7 @@ export class Batch implements Stage {
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
     this.#handover = new Handover(deps.subscriptions, deps.metrics)
-    this.#flows = deps.outputs.map(output => ({ output, ready: new ReadyQueue(), ending: [], isFull: false }))
+    this.#flows = deps.outputs.map(output => ({ output, ready: new ReadyQueue(), ending: [], isFull: false, ahead: new WritesAhead(config.writesAheadMax) }))
   }
 
   enqueue(session: Session): void {
@@ -111,7 +113,7 @@ export class Batch implements Stage {
     let done = 0
     for (const flow of this.#flows) {
       flow.isFull = false
-      if (flow.ready.length > 0) done += this.#turn(flow)
+      if (flow.ready.length > 0 && this.#isEdgeNear(flow)) done += this.#turn(flow)
       if (flow.ending.length > 0) done += this.#endSome(flow)
     }
     return done
@@ -139,6 +141,14 @@ export class Batch implements Stage {
     this.#flows[session.edge]!.ending.push({ session, last })
   }
 
+  /** Whether the edge has done most of what it was handed; if not, it wakes this thread when it has done some. */
+  #isEdgeNear({ ahead, output: { ring } }: Flow): boolean {
+    const { writesAheadMax } = this.#deps.config
+    if (ahead.countBehind(ring.consumed()) < writesAheadMax) return true
+    ring.awaitRoom()
+    return ahead.countBehind(ring.consumed()) < writesAheadMax
+  }
+
   /** One turn of an edge. Returns how many sessions it settled. */
   #turn(flow: Flow): number {
     const groups = this.#groups
@@ -157,9 +167,11 @@ export class Batch implements Stage {
       }
       if (outcome === SETTLED) settled++
     }
-    for (let group = 0; group < groups.groupCount; group++) settled += this.#write(flow, group)
+    let writes = 0
+    for (let group = 0; group < groups.groupCount; group++) writes += this.#write(flow, group)
+    if (writes > 0) flow.ahead.note(flow.output.ring.position(), writes)
     if (flow.isFull) this.#putBack(flow)
-    return settled
+    return settled + writes
   }
 
   /** Decides what a session gets: adds it to the groups, or settles it (blocked, or nothing to send). */
@@ -369,7 +381,7 @@ export class Batch implements Stage {
     return true
   }
 
-  /** Writes one record for all members of a group. Returns how many sessions it settled. */
+  /** Writes one record for all members of a group. Returns for how many. */
   #write(flow: Flow, group: number): number {
     const groups = this.#groups
     const { ring, inFlight } = flow.output

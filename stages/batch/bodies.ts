@@ -94,7 +94,8 @@ export class Bodies {
 
   /**
    * Remembers that the updates whose bodies are the tokens from `first` on were served to who stood at `from` with `seq`.
-   * Bodies that do not lie one behind the other are copied.
+   * Bodies that do not lie one behind the other are copied. The run takes the place of the tokens: who got it first is in
+   * step with who gets it next.
    */
   keepRun(view: View, codec: number, from: number, seq: number, groups: FlushGroups, first: number): void {
     const { tokens, tokenLengths, tokenCount } = groups
@@ -125,6 +126,8 @@ export class Bodies {
     run.length = length
     run.updates = last + 1 - first
     run.last = length - tokenLengths[last]!
+    groups.tokenCount = first
+    groups.push(offset, length, run.last)
   }
 
   stale(view: View, codec: number, isStale: boolean): number {
