@@ -1,9 +1,13 @@
 /**
- * Copies of short byte ranges. A native copy costs some 85 ns however short it is; below COPY_LOOP_BYTES a loop is
- * cheaper.
+ * Copies of short byte ranges.
+ *
+ * A native copy of a range costs some 50 ns up to 1 KB, a loop 1.2 ns a byte, in plain and in shared memory alike: below
+ * COPY_LOOP_BYTES the loop is cheaper. A Buffer that is copied whole takes another way through Node: 20 ns, but into
+ * shared memory it goes word by word, and byte by byte where the two do not lie alike (944 B: 117 and 424 ns, where a
+ * range takes 58). So a long payload of a ring had better be a range of a larger buffer.
  */
 
-const COPY_LOOP_BYTES = 48
+const COPY_LOOP_BYTES = 36
 
 /** Copies `length` bytes and returns the offset behind the last one written. */
 export function copyBytes(
@@ -13,10 +17,12 @@ export function copyBytes(
   targetOffset: number,
   length: number,
 ): number {
+  const end = sourceOffset + length
   if (length <= COPY_LOOP_BYTES) {
-    for (let i = 0; i < length; i++) target[targetOffset + i] = source[sourceOffset + i]!
+    const shift = targetOffset - sourceOffset
+    for (let at = sourceOffset; at < end; at++) target[at + shift] = source[at]!
   } else {
-    source.copy(target, targetOffset, sourceOffset, sourceOffset + length)
+    source.copy(target, targetOffset, sourceOffset, end)
   }
   return targetOffset + length
 }

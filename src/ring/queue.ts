@@ -14,7 +14,10 @@
 
 /** Returned by claim when the record does not fit now. The caller's policy decides: hold, conflate, refuse, drop. */
 export const FULL = -1
-/** Returned by claim when the other side has closed or died. */
+/**
+ * Returned by claim when the other side has closed or died: at the latest by the first claim behind a publish, and
+ * always instead of FULL. What a batch under way still takes in nobody reads.
+ */
 export const CLOSED = -2
 
 /** Views over the memory in which records lie; the same objects for the life of the queue. */

@@ -1,16 +1,11 @@
 /**
- * The queue of records between two threads: one writes, one reads (contract: queue.ts; drawing: layout.ts).
+ * The queue of records between two threads: one writes, one reads (contract: queue.ts; drawing: layout.ts). records.ts
+ * does what is done for each record; here is how positions, room and closing cross from thread to thread.
  *
  * Who writes what: the producer the data and PRODUCER_POSITION, the consumer CONSUMER_POSITION and nothing else; each
  * reads the other's position. Records are written with plain stores; the sequentially consistent store of the position
  * behind them publishes them all. The two ends may be made anew on the same memory (they go on where the positions
  * stand), but at any time one thread at most uses each.
- *
- * Invariants (test/rules.md, Q):
- *  - consumed <= published <= committed <= consumed + capacity.
- *  - The bytes between consumed and published are whole records, and the producer does not touch them.
- *  - Each end writes its position once a batch, in one place; the consumer in a `finally`, so that a handler that
- *    throws loses neither the position nor the records behind. The record it threw on counts as taken.
  *
  * Full: claim returns FULL. Who means to wait sets ROOM_AWAITED and claims once more (claimOrAwait); the consumer looks
  * at the word after it has published its position, clears it and rings: one of the two sees the other (Dekker).
@@ -19,47 +14,28 @@
  * the supervisor makes that end anew in its own thread and closes it, with the bell of the other side:
  * `new RingProducer(memory, bell).close()`. The memory is then left behind, never used for another ring.
  *
- * Cost: claim and commit a load of CLOSED_BITS (its line is never written in normal service) and a few local
- * operations; the other's position is loaded when the copy says full, and once a drain. In batches of 64, a record of
- * 64 bytes takes some 200 ns from thread to thread on two busy cores, nearly half of it the native copy of its bytes
- * (perf/micro/ring.ts). Nothing is allocated after construction.
+ * Cost: a few local operations a record. V8 13.6 calls a builtin for each atomic operation (9 ns), so there is none for
+ * a record, but one for the first claim of a batch, two for a publish, three for a drain. What remains is the copy of
+ * the bytes and their way from cache to cache (perf/micro/ring.ts, figures in perf/README.md). Nothing is allocated
+ * after construction.
  */
 
-import { assert } from '#src/assert.ts'
 import type { Doorbell } from './doorbell.ts'
 import {
-  assertClaim,
-  assertCommit,
-  assertDimensions,
-  assertHeader,
-  assertStart,
   CLOSED_BITS,
   CONSUMER_CLOSED,
   CONSUMER_POSITION,
   CONTROL_BYTES,
   CONTROL_WORDS,
-  HEADER_BYTES,
-  lengthAt,
-  NO_CLAIM,
   PRODUCER_CLOSED,
   PRODUCER_POSITION,
   ROOM_AWAITED,
   recordBytesMaxDefault,
-  recordBytesOf,
-  recordStartOf,
-  TYPE_PADDING,
-  typeAt,
-  viewsOf,
-  writeHeader,
 } from './layout.ts'
-import {
-  CLOSED,
-  FULL,
-  type RecordConsumer,
-  type RecordHandler,
-  type RecordMemory,
-  type RecordProducer,
-} from './queue.ts'
+import type { RecordMemory } from './queue.ts'
+import { assertDimensions, assertStart, RecordReader, RecordWriter, viewsOf } from './records.ts'
+
+type Control = Int32Array<SharedArrayBuffer>
 
 /** A ring as it is sent to the threads at its ends (workerData, postMessage): the memory is shared, not copied. */
 export interface RingMemory {
@@ -85,70 +61,23 @@ export function createRing(
   return { shared, recordBytesMax }
 }
 
-function capacityOf(memory: RingMemory): number {
-  const capacity = memory.shared.byteLength - CONTROL_BYTES
-  assertDimensions(capacity, memory.recordBytesMax)
-  return capacity
+/** The views and the control words of a ring, checked: it may come from another thread. */
+function openRing({ shared, recordBytesMax }: RingMemory): { memory: RecordMemory; control: Control } {
+  const capacity = shared.byteLength - CONTROL_BYTES
+  assertDimensions(capacity, recordBytesMax)
+  return { memory: viewsOf(shared, CONTROL_BYTES, capacity), control: new Int32Array(shared, 0, CONTROL_WORDS) }
 }
 
-export class RingProducer implements RecordProducer {
-  readonly memory: RecordMemory
-  readonly capacity: number
-  readonly recordBytesMax: number
-  readonly #control: Int32Array<SharedArrayBuffer>
+export class RingProducer extends RecordWriter {
+  readonly #control: Control
   readonly #consumerBell: Doorbell
-  #positionCommitted: number
-  #positionPublished: number
-  #consumedCache: number
-  #claimStart: number
-  #claimLengthMax: number
 
-  constructor(memory: RingMemory, consumerBell: Doorbell) {
-    this.capacity = capacityOf(memory)
-    this.recordBytesMax = memory.recordBytesMax
-    this.memory = viewsOf(memory.shared, CONTROL_BYTES, this.capacity)
-    this.#control = new Int32Array(memory.shared, 0, CONTROL_WORDS)
+  constructor(ring: RingMemory, consumerBell: Doorbell) {
+    const { memory, control } = openRing(ring)
+    const published = Atomics.load(control, PRODUCER_POSITION)
+    super(memory, ring.recordBytesMax, published, Atomics.load(control, CONSUMER_POSITION))
+    this.#control = control
     this.#consumerBell = consumerBell
-    this.#positionPublished = Atomics.load(this.#control, PRODUCER_POSITION)
-    this.#positionCommitted = this.#positionPublished
-    this.#consumedCache = Atomics.load(this.#control, CONSUMER_POSITION)
-    this.#claimStart = this.#positionCommitted
-    this.#claimLengthMax = NO_CLAIM
-  }
-
-  claim(lengthMax: number): number {
-    assertClaim(lengthMax, this.recordBytesMax)
-    this.#claimLengthMax = NO_CLAIM
-    if (Atomics.load(this.#control, CLOSED_BITS) !== 0) return CLOSED
-    const capacity = this.capacity
-    const recordBytes = recordBytesOf(lengthMax)
-    const start = recordStartOf(this.#positionCommitted, recordBytes, capacity)
-    const end = (start + recordBytes) | 0
-    if (((end - this.#consumedCache) | 0) > capacity && ((end - this.consumed()) | 0) > capacity) return FULL
-    this.#claimStart = start
-    this.#claimLengthMax = lengthMax
-    return (start & (capacity - 1)) + HEADER_BYTES
-  }
-
-  commit(type: number, length: number): void {
-    assertCommit(type, length, this.#claimLengthMax)
-    const words = this.memory.words
-    const mask = this.capacity - 1
-    const start = this.#claimStart
-    const paddingBytes = (start - this.#positionCommitted) | 0
-    if (paddingBytes > 0) {
-      writeHeader(words, this.#positionCommitted & mask, TYPE_PADDING, paddingBytes - HEADER_BYTES)
-    }
-    writeHeader(words, start & mask, type, length)
-    this.#positionCommitted = (start + recordBytesOf(length)) | 0
-    this.#claimLengthMax = NO_CLAIM
-  }
-
-  publish(): void {
-    if (this.#positionPublished === this.#positionCommitted) return
-    this.#positionPublished = this.#positionCommitted
-    Atomics.store(this.#control, PRODUCER_POSITION, this.#positionPublished)
-    this.#consumerBell.ring()
   }
 
   awaitRoom(): void {
@@ -162,92 +91,49 @@ export class RingProducer implements RecordProducer {
     this.#consumerBell.ring()
   }
 
-  position(): number {
-    return this.#positionCommitted
+  protected isClosed(): boolean {
+    return Atomics.load(this.#control, CLOSED_BITS) !== 0
   }
 
-  consumed(): number {
-    this.#consumedCache = Atomics.load(this.#control, CONSUMER_POSITION)
-    return this.#consumedCache
+  protected loadConsumed(): number {
+    return Atomics.load(this.#control, CONSUMER_POSITION)
+  }
+
+  protected showPublished(position: number): void {
+    Atomics.store(this.#control, PRODUCER_POSITION, position)
+    this.#consumerBell.ring()
   }
 }
 
-export class RingConsumer implements RecordConsumer {
-  readonly memory: RecordMemory
-  readonly #capacity: number
-  readonly #control: Int32Array<SharedArrayBuffer>
+export class RingConsumer extends RecordReader {
+  readonly #control: Control
   readonly #producerBell: Doorbell
-  #position: number
-  #isDraining: boolean
-  #isClosed: boolean
 
-  constructor(memory: RingMemory, producerBell: Doorbell) {
-    this.#capacity = capacityOf(memory)
-    this.memory = viewsOf(memory.shared, CONTROL_BYTES, this.#capacity)
-    this.#control = new Int32Array(memory.shared, 0, CONTROL_WORDS)
+  constructor(ring: RingMemory, producerBell: Doorbell) {
+    const { memory, control } = openRing(ring)
+    super(memory, Atomics.load(control, CONSUMER_POSITION))
+    this.#control = control
     this.#producerBell = producerBell
-    this.#position = Atomics.load(this.#control, CONSUMER_POSITION)
-    this.#isDraining = false
-    this.#isClosed = false
   }
 
-  /** Takes what was published before it began: the other's position is loaded once. */
-  drain(handler: RecordHandler, countMax: number): number {
-    assert(!this.#isDraining, 'a drain does not run inside a drain of the same queue')
-    const words = this.memory.words
-    const capacity = this.#capacity
-    const end = Atomics.load(this.#control, PRODUCER_POSITION)
-    let position = this.#position
-    let count = 0
-    this.#isDraining = true
-    try {
-      while (position !== end && count < countMax && !this.#isClosed) {
-        const index = position & (capacity - 1)
-        const length = lengthAt(words, index)
-        const type = typeAt(words, index)
-        assertHeader(type, length, index, (end - position) | 0, capacity)
-        const start = position
-        position = (start + recordBytesOf(length)) | 0
-        if (type === TYPE_PADDING) continue
-        if (handler(type, index + HEADER_BYTES, length)) {
-          count++
-        } else {
-          position = start
-          break
-        }
-      }
-    } finally {
-      this.#isDraining = false
-      if (position !== this.#position) this.#free(position)
-    }
-    return count
+  protected isProducerClosed(): boolean {
+    return (Atomics.load(this.#control, CLOSED_BITS) & PRODUCER_CLOSED) !== 0
   }
 
-  isEmpty(): boolean {
-    return Atomics.load(this.#control, PRODUCER_POSITION) === this.#position
+  protected loadPublished(): number {
+    return Atomics.load(this.#control, PRODUCER_POSITION)
   }
 
-  usedBytes(): number {
-    return (Atomics.load(this.#control, PRODUCER_POSITION) - this.#position) | 0
-  }
-
-  /** The producer publishes before it closes: so the look at the bits comes first. */
-  isEnded(): boolean {
-    return (Atomics.load(this.#control, CLOSED_BITS) & PRODUCER_CLOSED) !== 0 && this.isEmpty()
-  }
-
-  /** Wakes the producer, which may wait for room that will not come. What is in the ring stays there, unread. */
-  close(): void {
-    this.#isClosed = true
-    Atomics.or(this.#control, CLOSED_BITS, CONSUMER_CLOSED)
-    this.#producerBell.ring()
-  }
-
-  #free(position: number): void {
-    this.#position = position
+  protected showConsumed(position: number): void {
     Atomics.store(this.#control, CONSUMER_POSITION, position)
     if (Atomics.load(this.#control, ROOM_AWAITED) === 0) return
     Atomics.store(this.#control, ROOM_AWAITED, 0)
+    this.#producerBell.ring()
+  }
+
+  /** Wakes the producer, which may wait for room that will not come. */
+  protected showClosed(): void {
+    Atomics.or(this.#control, CLOSED_BITS, CONSUMER_CLOSED)
     this.#producerBell.ring()
   }
 }

@@ -101,7 +101,13 @@ export class Batch implements Stage {
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
     this.#handover = new Handover(deps.subscriptions, deps.metrics)
-    this.#flows = deps.outputs.map(output => ({ output, ready: new ReadyQueue(), ending: [], isFull: false, ahead: new WritesAhead(config.writesAheadMax) }))
+    this.#flows = deps.outputs.map(output => ({
+      output,
+      ready: new ReadyQueue(),
+      ending: [],
+      isFull: false,
+      ahead: new WritesAhead(config.writesAheadMax),
+    }))
   }
 
   enqueue(session: Session): void {

@@ -248,6 +248,16 @@ forBoth('[Q9] when the consumer has closed, claims say so and drains take nothin
   t.deepEqual(takeAll(consumer), [])
 })
 
+forBoth('[Q9] a batch under way when the consumer closes hears of it behind its publish', (t, kind) => {
+  const { producer, consumer } = kind.make(256)
+  write(producer, 1, [])
+  consumer.close()
+  write(producer, 2, [])
+  producer.publish()
+  t.is(producer.claim(0), CLOSED)
+  t.deepEqual(takeAll(consumer), [])
+})
+
 forBoth('[Q9] a full queue whose consumer has closed is closed, not full', (t, kind) => {
   const { producer, consumer } = kind.make(64)
   while (write(producer, 1, []) !== FULL);
