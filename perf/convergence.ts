@@ -13,7 +13,6 @@
  * bytes) is reported and not claimed with `--small`.
  */
 
-import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { ask } from '#test/support/http-connection.ts'
@@ -24,6 +23,7 @@ import { type ModelLine, runModel } from '#test/support/stream-model.ts'
 import { ConvergenceClient, type Pace } from './convergence-client.ts'
 import type { FeedResult, FeedTask } from './convergence-feed.ts'
 import { Samples } from './convergence-memory.ts'
+import { isInNamespace, runInNamespace } from './measure/namespace.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
 export interface ConvergenceOptions {
@@ -54,11 +54,6 @@ const RUN_MS_MAX = 900_000
 const FRESH_AGE_MS_MAX = 1_000
 const MEMORY_BYTES_MAX = 5e6
 const GENERATED = { seed: 7, items: 60, lines: 20_000, stepMs: 1.2 }
-/** Set inside the namespace. */
-const INSIDE = 'MILLRACE_CONVERGENCE_INSIDE'
-const KERNEL =
-  'ip link set lo up mtu 1500 && sysctl -qw net.ipv4.tcp_wmem="4096 16384 65536" net.ipv4.tcp_rmem="4096 16384 65536"'
-
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 function inputLines(): { lines: string[]; source: string } {
@@ -278,20 +273,9 @@ async function report(
   return options.isSmall ? claims : [...claims, ...fullClaims]
 }
 
-/** Runs this program in a network namespace; null where that is not permitted. */
-function runInside(): number | null {
-  if (spawnSync('unshare', ['-n', 'true']).status !== 0) return null
-  const command = [process.execPath, ...process.argv.slice(1)]
-  const inside = spawnSync('unshare', ['-n', 'sh', '-c', `${KERNEL} && exec "$@"`, 'sh', ...command], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
-  })
-  return inside.status ?? 1
-}
-
 async function main(): Promise<number> {
-  if (process.env[INSIDE] === undefined) {
-    const status = runInside()
+  if (!isInNamespace()) {
+    const status = runInNamespace(process.argv.slice(1))
     if (status !== null) return status
     console.log('note: no network namespace here (unshare -n): kernel buffers are large, conflation and ages show less')
   }

@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs'
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname
 const START_MS_MAX = 30_000
+/** An orderly end takes closeTimeoutMs at most. */
+const END_MS_MAX = 10_000
 /** Linux counts CPU time in these. */
 const TICKS_PER_SECOND = 100
 const KIB = 1_024
@@ -15,6 +17,7 @@ const KIB = 1_024
 export interface ServerProcess {
   readonly httpPort: number
   readonly feedPort: number
+  readonly pid: number
   /** Resident memory in bytes. */
   residentBytes(): number
   /** CPU seconds used so far, user and system. */
@@ -25,18 +28,29 @@ export interface ServerProcess {
 /** Starts `millrace serve` on free ports; `flags` are settings. */
 export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
   const ports = ['--http-port', '0', '--feed-port', '0', '--log-level', 'warn']
-  const child = spawn(process.execPath, [MAIN, 'serve', ...ports, ...flags], {
+  const child = spawn(process.execPath, [...nodeFlags(), MAIN, 'serve', ...ports, ...flags], {
     // Not the environment of the benchmark: a setting of the user's would change what is measured.
     env: {},
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const line = await firstLine(child)
+  // It ends with the benchmark, however that ends.
+  const kill = (): boolean => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
+  const line = await firstLine(child).catch((error: Error) => {
+    kill()
+    throw error
+  })
   const found = /http:\/\/[^:]+:(\d+)\/ - feeds on [^:]+:(\d+)/.exec(line)
-  if (found === null) throw new Error(`the server said: ${line}`)
+  if (found === null) {
+    kill()
+    throw new Error(`the server said: ${line}`)
+  }
   const pid = child.pid!
   return {
     httpPort: Number(found[1]),
     feedPort: Number(found[2]),
+    pid,
     residentBytes: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * KIB,
     cpuSeconds: () => {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
@@ -44,6 +58,11 @@ export async function startServerProcess(flags: readonly string[]): Promise<Serv
     },
     stop: () => stop(child),
   }
+}
+
+/** For profiles: MILLRACE_PERF_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'. */
+function nodeFlags(): string[] {
+  return (process.env.MILLRACE_PERF_NODE_FLAGS ?? '').split(' ').filter(flag => flag !== '')
 }
 
 function firstLine(child: ChildProcess): Promise<string> {
@@ -62,8 +81,12 @@ function firstLine(child: ChildProcess): Promise<string> {
 
 function stop(child: ChildProcess): Promise<void> {
   return new Promise(resolve => {
-    if (child.exitCode !== null) return resolve()
-    child.once('exit', () => resolve())
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    const timer = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX)
+    child.once('exit', () => {
+      clearTimeout(timer)
+      resolve()
+    })
     child.kill('SIGTERM')
   })
 }

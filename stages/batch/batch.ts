@@ -17,21 +17,20 @@ import { HEAD_BYTES_MAX, STREAM_CODECS } from '#src/codec/json-stream.ts'
 import { CLOCK_WRAP_MS, CONNECTION_BYTES, CONTROL_TEXT, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
-import { ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
 import { BLOCKED, ENDED, ENDING, IDLE, READY, type Session } from '#src/domain/session.ts'
-import { HAS_ITEM, NEEDS_SNAPSHOT, NONE, STALE_TOLD, type Subscriptions } from '#src/domain/subscriptions.ts'
+import { NONE, type Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import type { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { BATCH, M, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Stage } from '#stages/stage.ts'
-import { Bodies, concerns, NO_ROOM } from './bodies.ts'
+import { Bodies } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
+import { Collector } from './collector.ts'
 import { FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
-import { Handover, lostBy } from './handover.ts'
+import { Handover } from './handover.ts'
 import { WritesAhead } from './writes-ahead.ts'
 
 /** Bodies of one turn lie here; a larger heap makes fewer bodies anew. */
@@ -76,30 +75,16 @@ export class Batch implements Stage {
   readonly #deps: BatchDeps
   readonly #flows: Flow[]
   readonly #groups: FlushGroups
+  readonly #collector: Collector
   readonly #handover: Handover
   #nowMs = 0
-  /** Of the flush in the making: bytes it may have, whether nothing else is in flight, what it has. */
-  #budget = 0
-  #isAlone = false
-  #runBytes = 0
-  #runUpdates = 0
-  #isTurnFull = false
-  /** Of a raw subscription that got a part: what it then has. */
-  #nextPosition = 0
-  #nextSeq = 0
-  #nextIsStaleTold = false
-  /** Of the bodies that go together or not at all. */
-  #unitToken = 0
-  #unitBytes = 0
-  #unitUpdates = 0
-  #isUnitCut = false
-
   constructor(deps: BatchDeps) {
     this.#deps = deps
     const { config } = deps
     const heapBytes = Math.max(HEAP_BYTES_MIN, Math.ceil(config.edgeRingBytes / HEAP_RING_PARTS))
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
+    this.#collector = new Collector(this.bodies, this.#groups, deps.subscriptions)
     this.#handover = new Handover(deps.subscriptions, deps.metrics)
     this.#flows = deps.outputs.map(output => ({
       output,
@@ -187,193 +172,23 @@ export class Batch implements Stage {
     if (flying >= windowBytes) return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
     const groups = this.#groups
     const start = groups.tokenCount
-    this.#budget = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, windowBytes - flying - HEAD_BYTES_MAX)
-    this.#isAlone = flying === 0
-    this.#runBytes = 0
-    this.#runUpdates = 0
-    this.#isTurnFull = false
-    const { subscriptions } = this.#deps
-    let taken = 0
-    let isPartial = false
-    let isPlain = true
-    for (
-      let subscription = subscriptions.firstWaiting(session);
-      subscription !== NONE;
-      subscription = subscriptions.nextWaiting(session, subscription)
-    ) {
-      const view = subscriptions.views[subscription]!
-      if (this.#collectRun(session.codec, view, subscription)) {
-        taken++
-        continue
-      }
-      isPlain = false
-      const tokensBefore = groups.tokenCount
-      const isRaw = view.mode === 'raw'
-      const isWhole = isRaw
-        ? this.#collectRaw(session, view, subscription)
-        : this.#collectMerge(session.codec, view, subscription)
-      if (!isWhole) {
-        isPartial = isRaw && groups.tokenCount > tokensBefore
-        break
-      }
-      taken++
-    }
+    const collector = this.#collector
+    const budget = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, windowBytes - flying - HEAD_BYTES_MAX)
+    collector.collect(session, budget, flying === 0)
+    const { taken, kind } = collector
     if (groups.tokenCount > start) {
-      const member = groups.add(session, start, this.#runBytes, this.#runUpdates, taken)
-      groups.kinds[member] = isPlain ? PLAIN : isPartial ? PARTIAL : WHOLE
-      if (isPartial) groups.parts.set(member, this.#nextPosition, this.#nextSeq, this.#nextIsStaleTold)
+      const member = groups.add(session, start, collector.flushBytes, collector.flushUpdates, taken)
+      groups.kinds[member] = kind
+      if (kind === PARTIAL) groups.parts.set(member, collector.position, collector.seq, collector.isStaleTold)
       return COLLECTED
     }
     if (taken > 0) {
       this.#commit(flow, session, taken, 0, WHOLE, NONE)
       return SETTLED
     }
-    if (this.#isTurnFull) return TURN_FULL
+    if (collector.isTurnFull) return TURN_FULL
     // Not even one body fits beside what is in flight.
     return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
-  }
-
-  /** Adds a merge subscription's bodies, all or none. */
-  #collectMerge(codec: number, view: View, subscription: number): boolean {
-    this.#beginUnit()
-    const { bodies } = this
-    const { flags, deletions, positions } = this.#deps.subscriptions
-    const { item } = view
-    const flag = flags[subscription]!
-    const isDeleted = (flag & HAS_ITEM) !== 0 && deletions[subscription] !== item.deletions
-    if (isDeleted) this.#take(bodies.deleted(view, codec))
-    if (item.isKnown) {
-      const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
-      const isStaleTold = hasItem && (flag & STALE_TOLD) !== 0
-      const position = positions[subscription]!
-      const isPlain = hasItem && !isStaleTold && !item.isStale && position >= item.replacedSeq
-      const firstToken = this.#groups.tokenCount
-      if (isStaleTold && !item.isStale) this.#take(bodies.stale(view, codec, false))
-      if (!hasItem || position < item.replacedSeq) {
-        this.#takeUpdate(bodies.snapshot(view, codec))
-      } else {
-        const count = Bodies.changedCount(view, position)
-        if (count > 0) this.#takeUpdate(bodies.delta(view, codec, position, count))
-      }
-      if (item.isStale && !isStaleTold) this.#take(bodies.stale(view, codec, true))
-      if (isPlain && !this.#isUnitCut && this.#groups.tokenCount > firstToken) {
-        bodies.keepRun(view, codec, position, 0, this.#groups, firstToken)
-      }
-    }
-    return this.#endUnit()
-  }
-
-  /** Adds what others in step have got, where that is known and fits. */
-  #collectRun(codec: number, view: View, subscription: number): boolean {
-    const run = view.runOf(codec)
-    if (run === null || run.to !== view.end || run.epoch !== this.bodies.heap.epoch) return false
-    const { positions, sentSeqs, flags } = this.#deps.subscriptions
-    if (run.from !== positions[subscription]) return false
-    const isSame = view.mode === 'raw' ? run.seq === sentSeqs[subscription] : flags[subscription] === HAS_ITEM
-    if (!isSame || this.#runBytes + run.length > this.#budget || !this.#groups.hasTokenRoom(1)) return false
-    this.#groups.push(run.offset, run.length, run.last)
-    this.#runBytes += run.length
-    this.#runUpdates += run.updates
-    return true
-  }
-
-  /**
-   * Adds as many of a raw subscription's entries as fit. Returns true when it then has everything; else `#next…` say
-   * what it has.
-   */
-  #collectRaw(session: Session, view: View, subscription: number): boolean {
-    const log = view.item.log!
-    const { positions, sentSeqs, flags } = this.#deps.subscriptions
-    const start = positions[subscription]!
-    if (start === NEEDS_SNAPSHOT || start < log.first) return this.#collectAnew(session, view, subscription)
-    let seq = sentSeqs[subscription]!
-    const { end } = log
-    const firstSeq = seq
-    const firstToken = this.#groups.tokenCount
-    let isStaleTold = (flags[subscription]! & STALE_TOLD) !== 0
-    for (let position = start; position < end; position++) {
-      const isUpdate = log.kindAt(position) <= ENTRY_SNAPSHOT
-      if (isUpdate && !concerns(view, log, position)) continue
-      this.#beginUnit()
-      const body = this.bodies.entry(view, session.codec, log, position, seq + 1)
-      if (isUpdate) this.#takeUpdate(body)
-      else this.#take(body)
-      if (!this.#endUnit()) {
-        this.#nextPosition = position
-        this.#nextSeq = seq
-        this.#nextIsStaleTold = isStaleTold
-        return false
-      }
-      if (isUpdate) seq++
-      else isStaleTold = log.kindAt(position) === ENTRY_STALE
-    }
-    const count = this.#groups.tokenCount - firstToken
-    // Marks change more than counters: what holds one is no run.
-    if (count > 0 && count === seq - firstSeq) {
-      this.bodies.keepRun(view, session.codec, start, firstSeq, this.#groups, firstToken)
-    }
-    return true
-  }
-
-  /** A raw subscription that begins, or that fell off the log's end: what it lost, and a snapshot unless it ends. */
-  #collectAnew(session: Session, view: View, subscription: number): boolean {
-    const { bodies } = this
-    const { codec, origin } = session
-    const { positions, flags } = this.#deps.subscriptions
-    const { item } = view
-    const flag = flags[subscription]!
-    const lost = lostBy(this.#deps.subscriptions, view, subscription)
-    this.#beginUnit()
-    if (lost > 0) this.#take(bodies.lost(view, codec, lost))
-    const isBeginning = positions[subscription] === NEEDS_SNAPSHOT
-    if (isBeginning || lost === 0 || origin.onLost === 'snapshot') {
-      if (item.isKnown) {
-        // Where the log has pushed out marks only, the values are those that the session has.
-        if (isBeginning || lost > 0) this.#takeUpdate(bodies.snapshot(view, codec))
-        // Marks went with the log's end: what they came to is told.
-        const isMarksOnly = lost === 0 && !isBeginning
-        if (isMarksOnly || item.isStale !== ((flag & STALE_TOLD) !== 0)) {
-          this.#take(bodies.stale(view, codec, item.isStale))
-        }
-      } else if ((flag & HAS_ITEM) !== 0 || lost > 0) {
-        this.#take(bodies.deleted(view, codec))
-      }
-    }
-    return this.#endUnit()
-  }
-
-  #beginUnit(): void {
-    this.#unitToken = this.#groups.tokenCount
-    this.#unitBytes = 0
-    this.#unitUpdates = 0
-    this.#isUnitCut = false
-  }
-
-  #take(offset: number): void {
-    if (offset === NO_ROOM || !this.#groups.hasTokenRoom(1)) {
-      this.#isUnitCut = true
-      this.#isTurnFull = true
-      return
-    }
-    this.#groups.push(offset, this.bodies.length, 0)
-    this.#unitBytes += this.bodies.length
-  }
-
-  #takeUpdate(offset: number): void {
-    this.#take(offset)
-    this.#unitUpdates++
-  }
-
-  /** Keeps the unit when it fits the flush's budget, or stands alone on a connection with nothing in flight. */
-  #endUnit(): boolean {
-    const isFirst = this.#isAlone && this.#runBytes === 0
-    if (this.#isUnitCut || (this.#runBytes + this.#unitBytes > this.#budget && !isFirst)) {
-      this.#groups.tokenCount = this.#unitToken
-      return false
-    }
-    this.#runBytes += this.#unitBytes
-    this.#runUpdates += this.#unitUpdates
-    return true
   }
 
   /** Waits for the connection's window; false when room was made meanwhile. */

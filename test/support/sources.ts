@@ -30,7 +30,7 @@ export interface Import {
 export function readSources(...folders: string[]): Source[] {
   return folders.flatMap(folder =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter(name => name.endsWith('.ts'))
+      .filter(name => name.endsWith('.ts') && !name.includes('node_modules'))
       .map(name => sourceOf(`${folder}/${name.split(sep).join('/')}`))
       .sort((a, b) => (a.path < b.path ? -1 : 1)),
   )

@@ -1,0 +1,150 @@
+/**
+ * A client that reads what it gets, as an application would: it keeps the value of every item, and finds out what is
+ * wrong: a record that is no JSON, a seq that does not grow, in raw mode one that is left out without a word, a stream
+ * that ends, values that are not the feed's last ones. A few of them run beside the load.
+ */
+
+import { get } from 'node:http'
+import type { Workload } from '#perf/workload.ts'
+
+interface StreamRecord {
+  readonly item?: string
+  readonly seq?: number
+  readonly snapshot?: boolean
+  readonly fields?: Readonly<Record<string, string | null>>
+  readonly lost?: number
+  readonly stale?: boolean
+  readonly closing?: { readonly code: string }
+}
+
+interface Held {
+  seq: number
+  /** Updates that the server has said it left out since. */
+  lost: number
+  fields: Record<string, string | null>
+}
+
+/** Kept of one client: the first tell what the others follow from. */
+const FAULTS_MAX = 3
+const SHOWN_LENGTH_MAX = 200
+const OK = 200
+const DATA = 'data: '
+
+export class FullClient {
+  readonly #faults: string[] = []
+  readonly #items = new Map<string, Held>()
+  readonly #workload: Workload
+  readonly #names: readonly string[]
+  #received = 0
+  #rest = ''
+  #isClosed = false
+  #stop: () => void = () => {}
+
+  constructor(workload: Workload, names: readonly string[]) {
+    this.#workload = workload
+    this.#names = names
+  }
+
+  /** Updates that it has read. */
+  get received(): number {
+    return this.#received
+  }
+
+  open(port: number): Promise<void> {
+    const { mode, maxDelayMs, transport } = this.#workload
+    const query = new URLSearchParams({ items: this.#names.join(','), mode })
+    if (maxDelayMs > 0) query.set('maxDelay', String(maxDelayMs))
+    const headers = { Accept: transport === 'sse' ? 'text/event-stream' : 'application/x-ndjson' }
+    return new Promise((resolve, reject) => {
+      const request = get({ host: '127.0.0.1', port, path: `/stream?${query}`, headers, agent: false }, response => {
+        if (response.statusCode !== OK) reject(new Error(`a stream was answered ${response.statusCode}`))
+        response.setEncoding('utf8')
+        response.on('data', (text: string) => this.#onText(text))
+        response.on('error', () => {})
+        response.on('close', () => this.#onEnd())
+        resolve()
+      })
+      request.on('error', reject)
+      this.#stop = () => request.destroy()
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#stop()
+  }
+
+  /** `truth`: lines of items with all their fields. */
+  isAt(truth: readonly string[]): boolean {
+    return this.#differenceTo(truth) === null
+  }
+
+  /** What was wrong on the way, and that it has not ended on the truth. */
+  faultsAt(truth: readonly string[]): string[] {
+    const difference = this.#differenceTo(truth)
+    return difference === null ? this.#faults : [...this.#faults, difference]
+  }
+
+  #differenceTo(truth: readonly string[]): string | null {
+    for (const line of truth) {
+      const { item, fields } = JSON.parse(line) as { item: string; fields: Record<string, string | null> }
+      if (!this.#names.includes(item)) continue
+      const held = this.#items.get(item)
+      for (const [name, value] of Object.entries(fields)) {
+        if (held?.fields[name] !== value) return `${item}.${name} ended as ${held?.fields[name]}, not ${value}`
+      }
+    }
+    return null
+  }
+
+  #onText(text: string): void {
+    const lines = (this.#rest + text).split('\n')
+    this.#rest = lines.pop()!
+    for (const line of lines) this.#onLine(line)
+  }
+
+  #onLine(line: string): void {
+    const isSse = this.#workload.transport === 'sse'
+    // What else SSE says (ids, comments) is not looked at; an empty line is a sign of life.
+    if (line === '' || (isSse && !line.startsWith(DATA))) return
+    const record = parsed(isSse ? line.slice(DATA.length) : line)
+    if (record === null) this.#fault(`no record: ${line.slice(0, SHOWN_LENGTH_MAX)}`)
+    else this.#onRecord(record)
+  }
+
+  #onRecord({ item, seq, fields, snapshot, lost, stale, closing }: StreamRecord): void {
+    if (closing !== undefined) this.#fault(`a stream was ended: ${closing.code}`)
+    if (stale === true) this.#fault(`${item} is stale, and its feed is there`)
+    if (item === undefined) return
+    const held = this.#items.get(item)
+    if (lost !== undefined && held !== undefined) held.lost += lost
+    if (seq === undefined || fields === undefined) return
+    this.#received++
+    if (held === undefined) {
+      this.#items.set(item, { seq, lost: 0, fields: { ...fields } })
+      return
+    }
+    const isGap = this.#workload.mode === 'raw' && seq !== held.seq + held.lost + 1 && snapshot !== true
+    if (seq <= held.seq || isGap) this.#fault(`${item}: seq ${seq} after ${held.seq}`)
+    held.seq = seq
+    held.lost = 0
+    held.fields = snapshot === true ? { ...fields } : Object.assign(held.fields, fields)
+  }
+
+  #onEnd(): void {
+    if (!this.#isClosed) this.#fault('a stream ended')
+  }
+
+  #fault(text: string): void {
+    if (this.#faults.length < FAULTS_MAX) this.#faults.push(text)
+  }
+}
+
+function parsed(text: string): StreamRecord | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * One load client: a raw socket whose bytes are counted as they come. All clients of a process share one read buffer and
+ * what stands in LoadRoom.
+ */
+
+import { connect, type Socket } from 'node:net'
+import type { Workload } from '#perf/workload.ts'
+import type { ClientProtocol } from './client-protocols.ts'
+import { record } from './histogram.ts'
+import type { LoadGroup } from './load-group.ts'
+import { newCarry, type Scanner, type TakeStamp } from './scan.ts'
+import { nowUs } from './stamp.ts'
+
+/** A slow client reads little at a time, or one read would hold what it may read in a minute. */
+const SLOW_READ_BYTES_MIN = 64
+const SLOW_READS_PER_SECOND = 10
+const HEARD_LENGTH_MAX = 200
+const US_PER_MS = 1_000
+
+/** What all clients of a process have in common. */
+export interface LoadRoom {
+  readonly port: number
+  /** '127.2' */
+  readonly network: string
+  readonly protocol: ClientProtocol
+  readonly workload: Workload
+  readonly scanner: Scanner
+  /** One client of so many takes the latency of its updates; 0: none. */
+  timedEvery: number
+  /** The stamp of the last updates; -1 before it is known. */
+  endStamp: number
+}
+
+/** When, in µs, a client that is being opened got its first byte and was served. */
+export interface Served {
+  readonly firstByteUs: number
+  readonly servedUs: number
+}
+
+/**
+ * Few connections from each address: the kernel looks for a free port among those that an address has in use one by one,
+ * and 9,000 from one address took 5 to 10 times as long as from many. An address has ports for 28,000 at most.
+ */
+function sourceAddress(network: string, client: number): string {
+  return `${network}.${(client >> 7) & 0xff}.${1 + (client & 0x7f)}`
+}
+
+export class LoadClient {
+  readonly group: LoadGroup
+  readonly #room: LoadRoom
+  readonly #number: number
+  readonly #items: readonly string[]
+  readonly #carry = newCarry()
+  readonly #take: TakeStamp
+  #socket: Socket | null = null
+  #readUs = 0
+  /** The newest stamp of the read at hand; -1 while there is none. */
+  #newest = -1
+  #lastOnes = 0
+  #resumedUs = -1
+  #freshAgeMs: number | null = null
+  /** Bytes that a slow client may still read. */
+  #allowance = 0
+
+  constructor(room: LoadRoom, group: LoadGroup, number: number, items: readonly string[]) {
+    this.#room = room
+    this.group = group
+    this.#number = number
+    this.#items = items
+    this.#take = stamp => this.#onStamp(stamp)
+  }
+
+  /** Whether it has the last update of each of its items, once. */
+  get isAtEnd(): boolean {
+    return this.#lastOnes === this.#items.length
+  }
+
+  get hasResumed(): boolean {
+    return this.#resumedUs >= 0
+  }
+
+  /** How old the first update was that became due after the client read again; null until one came. */
+  get freshAgeMs(): number | null {
+    return this.#freshAgeMs
+  }
+
+  /** Connects, asks for its items and resolves when it is served. */
+  open(): Promise<Served> {
+    const { port, network, protocol, workload } = this.#room
+    const { spec } = this.group
+    const asked = { ...workload, mode: spec.mode, maxDelayMs: spec.maxDelayMs }
+    const target = this.#buffer()
+    this.#carry.length = 0
+    return new Promise((resolve, reject) => {
+      let heard = ''
+      let firstByteUs = 0
+      let isServed = false
+      const onOpening = (length: number, updates: number): void => {
+        const text = target.toString('latin1', 0, length)
+        if (firstByteUs === 0) {
+          firstByteUs = nowUs()
+          if (protocol.reply !== null) socket.write(protocol.reply(this.#items, asked))
+        }
+        heard += text
+        if (!heard.includes(protocol.readyText) || (spec.servedBy === 'update' && updates === 0)) return
+        isServed = true
+        heard = ''
+        if (spec.bytesPerSecond === 0) socket.pause()
+        resolve({ firstByteUs, servedUs: nowUs() })
+      }
+      const onread = {
+        buffer: target,
+        callback: (length: number) => {
+          const updates = this.#onRead(length)
+          if (!isServed) onOpening(length, updates)
+          return true
+        },
+      }
+      const localAddress = sourceAddress(network, this.#number)
+      const socket = connect({ host: '127.0.0.1', port, localAddress, onread })
+      this.#socket = socket
+      socket.on('error', reject)
+      socket.on('close', () => {
+        if (this.#socket === socket && isServed) this.group.closed++
+        reject(new Error(`the server ended a connection with: ${heard.slice(0, HEARD_LENGTH_MAX)}`))
+      })
+      socket.write(protocol.greeting(this.#items, asked))
+    })
+  }
+
+  close(): void {
+    const socket = this.#socket
+    this.#socket = null
+    socket?.destroy()
+  }
+
+  /** It reads again, as fast as it can. */
+  resume(): void {
+    this.#resumedUs = nowUs()
+    this.#socket?.resume()
+  }
+
+  /** A slow client may read so many bytes more; what it does not use up is kept for one second. */
+  allow(bytes: number): void {
+    this.#allowance = Math.min(this.group.spec.bytesPerSecond!, this.#allowance + bytes)
+    if (this.#allowance > 0) this.#socket?.resume()
+  }
+
+  #buffer(): Buffer {
+    const { target } = this.#room.scanner
+    const { bytesPerSecond } = this.group.spec
+    if (bytesPerSecond === null || bytesPerSecond === 0) return target
+    return target.subarray(0, Math.max(SLOW_READ_BYTES_MIN, Math.floor(bytesPerSecond / SLOW_READS_PER_SECOND)))
+  }
+
+  /** Returns how many updates came. */
+  #onRead(length: number): number {
+    const { group } = this
+    const { scanner, timedEvery, endStamp } = this.#room
+    const isTimed = timedEvery > 0 && this.#number % timedEvery === 0
+    const isLookedAt = isTimed || endStamp >= 0 || (this.#resumedUs >= 0 && this.#freshAgeMs === null)
+    let updates: number
+    if (isLookedAt) {
+      this.#readUs = nowUs()
+      this.#newest = -1
+      updates = scanner.scan(this.#carry, length, this.#take)
+      if (isTimed && this.#newest >= 0) record(group.age, this.#readUs - this.#newest, 1)
+    } else updates = scanner.scan(this.#carry, length, null)
+    group.received += updates
+    group.bytes += length
+    group.reads++
+    if (group.spec.bytesPerSecond !== null && group.spec.bytesPerSecond > 0) this.#spend(length)
+    return updates
+  }
+
+  #onStamp(stamp: number): void {
+    const { timedEvery, endStamp } = this.#room
+    if (stamp > this.#newest) this.#newest = stamp
+    if (stamp === endStamp) this.#lastOnes++
+    if (timedEvery > 0 && this.#number % timedEvery === 0) record(this.group.latency, this.#readUs - stamp, 1)
+    if (this.#resumedUs >= 0 && this.#freshAgeMs === null && stamp > this.#resumedUs) {
+      this.#freshAgeMs = (this.#readUs - stamp) / US_PER_MS
+    }
+  }
+
+  #spend(bytes: number): void {
+    this.#allowance -= bytes
+    if (this.#allowance <= 0) this.#socket?.pause()
+  }
+}

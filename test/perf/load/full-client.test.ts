@@ -1,0 +1,56 @@
+/** What a full client finds wrong. */
+
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test, { type ExecutionContext } from 'ava'
+import { FullClient } from '#perf/load/full-client.ts'
+import { BASE } from '#perf/variants/variant.ts'
+import type { Workload } from '#perf/workload.ts'
+
+const TRUTH = ['{"item":"A","fields":{"bid":"2","at":"9"}}', '{"item":"other","fields":{"bid":"8"}}']
+const FIRST = '{"item":"A","seq":1,"snapshot":true,"fields":{"bid":"1","ask":"5","at":"7"}}'
+const LAST = '{"item":"A","seq":2,"fields":{"bid":"2","at":"9"}}'
+
+/** A stream of these lines; what the client finds wrong at its end. */
+async function faultsOf(t: ExecutionContext, lines: readonly string[], change: Partial<Workload>): Promise<string[]> {
+  let onWritten = (): void => {}
+  const isWritten = new Promise<void>(resolve => {
+    onWritten = resolve
+  })
+  const server: Server = createServer((_, response) => {
+    const text = lines.map(line => `${line}\n`).join('')
+    // In two parts, so that a line is split.
+    response.write(text.slice(0, 50))
+    setTimeout(() => response.write(text.slice(50), () => setTimeout(onWritten, 20)), 10)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const client = new FullClient({ ...BASE, ...change }, ['A'])
+  await client.open((server.address() as AddressInfo).port)
+  await isWritten
+  client.close()
+  return client.faultsAt(TRUTH)
+}
+
+const CASES: readonly [string, Partial<Workload>, string[], RegExp | null][] = [
+  ['all is well', { mode: 'merge' }, [FIRST, '', '{"item":"A","seq":6,"fields":{"bid":"2","at":"9"}}'], null],
+  ['raw mode says what it lost', {}, [FIRST, '{"item":"A","lost":3}', LAST.replace('2', '5')], null],
+  ['SSE', { transport: 'sse' }, [': hello', 'id: 1', `data: ${FIRST}`, '', `data: ${LAST}`, ''], null],
+  ['a line is no JSON', {}, [FIRST, '{"item":"A",', LAST], /^no record: {"item":"A",/],
+  ['a seq stands twice', { mode: 'merge' }, [FIRST, FIRST, LAST], /^A: seq 1 after 1/],
+  ['a seq goes back', { mode: 'merge' }, [FIRST.replace('1', '4'), LAST], /^A: seq 2 after 4/],
+  ['raw mode leaves one out', {}, [FIRST, LAST.replace('2', '3')], /^A: seq 3 after 1/],
+  ['a value is wrong at the end', {}, [FIRST, LAST.replace('"bid":"2"', '"bid":"3"')], /^A.bid ended as 3, not 2/],
+  ['the last update is missing', {}, [FIRST], /^A.bid ended as 1, not 2/],
+  ['nothing comes', {}, [''], /^A.bid ended as undefined, not 2/],
+  ['an item is stale', {}, [FIRST, '{"item":"A","stale":true}', LAST], /^A is stale/],
+  ['the server takes its leave', {}, [FIRST, LAST, '{"closing":{"code":"X"}}'], /^a stream was ended: X/],
+]
+
+for (const [what, change, lines, expected] of CASES) {
+  test(`[PF13] a full client, when ${what}`, async t => {
+    const faults = await faultsOf(t, lines, change)
+    if (expected === null) t.deepEqual(faults, [])
+    else t.regex(faults[0] ?? 'no fault', expected)
+  })
+}
