@@ -140,6 +140,7 @@ export class Bench {
   /** Updates a second of each item, from now on. */
   setRate(rate: number): void {
     this.#ratePerItem = rate
+    this.server.begin?.()
     this.#feed?.tell({ do: 'rate', rate })
     const every = Math.max(1, Math.ceil(this.#dueRate() / TIMED_RATE_MAX))
     this.#crew.time(every)

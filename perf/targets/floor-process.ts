@@ -1,6 +1,7 @@
 /**
  * The floor: one thread that only writes. It takes connections, answers each request with the head of an endless
- * response, and from then on writes what the schedule says to whom it says, one `socket.write` of a shared buffer each.
+ * response, and, once it is told to begin, writes what the schedule says to whom it says, one `socket.write` of a shared
+ * buffer each.
  * It looks at nothing that comes back: what a reader does not take waits in its socket, without a bound.
  *
  *   node floor-process.ts <workload as JSON>
@@ -17,7 +18,8 @@ const US_PER_MS = 1_000
 
 const workload: Workload = JSON.parse(process.argv[2]!)
 const items = new Map(Array.from({ length: workload.items }, (_, index) => [itemName(index), index]))
-const schedule = new FloorSchedule(workload, nowUs())
+/** Begins anew when it is told to begin. */
+let schedule = new FloorSchedule(workload, nowUs())
 const readers = Array.from({ length: schedule.channels }, () => new Set<Socket>())
 let batchedReaders = 0
 let nextWrite = 0
@@ -58,6 +60,10 @@ function writeWhatIsDue(): void {
 const server = createServer({ noDelay: true }, accept).listen(0, '127.0.0.1')
 await once(server, 'listening')
 // It ends with whoever started it.
-process.stdin.on('end', () => process.exit(0)).resume()
+process.stdin.on('end', () => process.exit(0))
+process.stdin.once('data', () => {
+  process.stdin.resume()
+  schedule = new FloorSchedule(workload, nowUs())
+  writeWhatIsDue()
+})
 process.stdout.write(`${JSON.stringify({ clientPort: (server.address() as AddressInfo).port, feedPort: 0 })}\n`)
-writeWhatIsDue()

@@ -47,6 +47,10 @@ export class PeerChild {
     return [pid, ...children.split(' ').filter(Boolean).map(Number)]
   }
 
+  say(text: string): void {
+    this.#process.stdin?.write(text)
+  }
+
   /** Asks it to end, and makes it end if it does not. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return

@@ -17,7 +17,14 @@ export async function startNode(name: string, file: URL, args: readonly string[]
   const child = new PeerChild(name, process.execPath, [file.pathname, ...args])
   try {
     const { clientPort, feedPort } = await portsOf(child)
-    return { pids: child.pids(), clientPort, feedPort, insight: async () => null, stop: () => child.stop() }
+    return {
+      pids: child.pids(),
+      clientPort,
+      feedPort,
+      begin: () => child.say('begin\n'),
+      insight: async () => null,
+      stop: () => child.stop(),
+    }
   } catch (error) {
     await child.stop()
     throw error

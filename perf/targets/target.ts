@@ -36,6 +36,8 @@ export interface RunningTarget {
   readonly pids: readonly number[]
   readonly clientPort: number
   readonly feedPort: number
+  /** All clients are there: one that makes its updates itself begins with them. */
+  begin?(): void
   /** Null: it does not tell. */
   insight(): Promise<Insight | null>
   stop(): Promise<void>

@@ -104,6 +104,7 @@ async function read(
   t.teardown(() => server.stop())
   const client = await RawClient.open(server.clientPort, FLOOR.client, items, workload)
   const idle = await RawClient.open(server.clientPort, FLOOR.client, ['idle'], workload)
+  server.begin!()
   const lines = await client.lines(count)
   const untilUs = nowUs()
   client.close()
