@@ -24,6 +24,7 @@ export interface Ledger {
   readonly conflated: number
   readonly dropped: number
   readonly lost: number
+  /** Of a run: how many more waited at its end than at its start. */
   readonly waiting: number
 }
 

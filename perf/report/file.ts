@@ -94,7 +94,8 @@ const LEDGER = z.object({
   conflated: amount,
   dropped: amount,
   lost: amount,
-  waiting: amount,
+  // Of a stretch of time it is the change, which may be less than nothing.
+  waiting: z.number(),
 })
 
 const SAMPLE = z.object({

@@ -45,8 +45,8 @@ const CHUNK_HEAD = 10
 const CHUNK_TAIL = 2
 /** Flushes are framed in buffers of this size; one that a socket still holds keeps its whole buffer alive. */
 const SCRATCH_BYTES = 1 << 16
-/** Socket writes after which the event loop has its turn, and batch hears how far this is: some 5 ms. */
-const WRITES_A_TURN = 1_024
+/** Socket writes after which the event loop has its turn, and batch hears how far this is: some 2 ms. */
+const WRITES_A_TURN = 256
 /** Keepalives of many connections share a wake-up: their times are rounded up to this. */
 const KEEPALIVE_ROUND_MS = 100
 const EMPTY = Buffer.alloc(0)
