@@ -38,6 +38,8 @@ const HEAP_BYTES_MIN = 8 << 20
 /** The longest item is a twelfth of an edge's ring at most (config/check.ts): half a heap, what a turn has, holds two. */
 const HEAP_RING_PARTS = 3
 const TOKENS_MAX = 1 << 16
+/** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
+const NEAR_PARTS = 8
 
 /** Where a session's flushes go. */
 export interface BatchOutput {
@@ -101,10 +103,11 @@ export class Batch implements Stage {
 
   work(nowMs: number): number {
     this.#nowMs = nowMs
+    const { config } = this.#deps
     let done = 0
     for (const flow of this.#flows) {
       flow.isFull = false
-      if (flow.ready.length > 0 && this.#isEdgeNear(flow)) done += this.#turn(flow)
+      if (flow.ready.length > 0 && !this.#isBehind(flow, config.writesAheadMax)) done += this.#turn(flow)
       if (flow.ending.length > 0) done += this.#endSome(flow)
     }
     return done
@@ -132,18 +135,19 @@ export class Batch implements Stage {
     this.#flows[session.edge]!.ending.push({ session, last })
   }
 
-  /** Whether the edge has done most of what it was handed; if not, it wakes this thread when it has done some. */
-  #isEdgeNear({ ahead, output: { ring } }: Flow): boolean {
-    const { writesAheadMax } = this.#deps.config
-    if (ahead.countBehind(ring.consumed()) < writesAheadMax) return true
+  /** Whether the edge is `writesMax` behind or more; then it wakes this thread when it has done some. */
+  #isBehind({ ahead, output: { ring } }: Flow, writesMax: number): boolean {
+    if (ahead.countBehind(ring.consumed()) < writesMax) return false
     ring.awaitRoom()
-    return ahead.countBehind(ring.consumed()) < writesAheadMax
+    return ahead.countBehind(ring.consumed()) >= writesMax
   }
 
   /** One turn of an edge. Returns how many sessions it settled. */
   #turn(flow: Flow): number {
     const groups = this.#groups
     const { heap } = this.bodies
+    const { inFlight } = flow.output
+    const writesNear = Math.ceil(this.#deps.config.writesAheadMax / NEAR_PARTS)
     heap.turn(heap.bytes.length >> 1)
     groups.begin()
     let settled = 0
@@ -151,6 +155,11 @@ export class Batch implements Stage {
       const session = flow.ready.take()
       if (session === null) break
       if (session.state !== READY) continue
+      // Its last flush is on its way: what comes meanwhile goes in one with the next, unless the edge is nearly there.
+      if (inFlight.bytes(session.slot) > 0 && this.#isBehind(flow, writesNear)) {
+        flow.ready.putBack(session)
+        break
+      }
       const outcome = this.#collect(flow, session)
       if (outcome === TURN_FULL) {
         flow.ready.putBack(session)
