@@ -376,7 +376,7 @@ const rings = {
     2_048,
     1,
     1_000_000,
-    'Writes that an edge thread is handed ahead of those it has done, some 20 ms of its work; beyond it sessions wait and gather. From an eighth of it on, so does a session whose last flush is on its way. More keeps values longer in the ring, fewer lets the edge run dry.',
+    'Writes that an edge thread is handed ahead of those it has done, some 20 ms of its work; beyond it sessions wait and gather. From a quarter of it on, so does a session whose last flush is on its way. More keeps values longer in the ring, fewer lets the edge run dry.',
   ),
   flushSessionsMax: integer(
     'sessions',

@@ -39,7 +39,7 @@ const HEAP_BYTES_MIN = 8 << 20
 const HEAP_RING_PARTS = 3
 const TOKENS_MAX = 1 << 16
 /** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
-const NEAR_PARTS = 8
+const NEAR_PARTS = 4
 
 /** Where a session's flushes go. */
 export interface BatchOutput {

@@ -48,8 +48,8 @@ test('[S25] who waits behind an edge that is late gets all that gathered in one 
   )
 })
 
-test('[S25] an eighth of the bound behind, an edge gets no second flush for a connection until it has gone on', t => {
-  const bench = new CoreBench({ writesAheadMax: 24 })
+test('[S25] a quarter of the bound behind, an edge gets no second flush for a connection until it has gone on', t => {
+  const bench = new CoreBench({ writesAheadMax: 12 })
   for (let slot = 0; slot < 3; slot++) bench.open(slot, 1, { items: ['A'], mode: 'raw' })
   for (const n of ['1', '2', '3']) {
     bench.feed({ item: 'A', fields: { n } })
@@ -59,7 +59,7 @@ test('[S25] an eighth of the bound behind, an edge gets no second flush for a co
   t.deepEqual(flushes(), [[[0, 1, 2], 1]])
   bench.settle()
   t.deepEqual(flushes(), [[[0, 1, 2], 2]])
-  // Two writes are less than an eighth: what comes then goes at once, whatever is in flight.
+  // Two writes are less than a quarter: what comes then goes at once, whatever is in flight.
   bench.close(2, 1)
   for (const n of ['4', '5']) {
     bench.feed({ item: 'A', fields: { n } })
