@@ -195,8 +195,7 @@ export function buildCore(context: ThreadContext, queues: CoreQueues): CoreRole 
     gauge: () => conflate.gauge(),
     endSessions: nowMs => {
       conflate.sessions.flushWaiting()
-      // Nothing new is merged meanwhile: windows and rings fill, or nothing is left.
-      while (batch.work(nowMs) > 0);
+      batch.flushLast(nowMs)
       for (const session of conflate.sessions.sessions()) {
         const retryMs = RETRY_MS_MIN + ((session.slot * RETRY_STEP_MS) % RETRY_SPREAD_MS)
         batch.end(session, 'SERVER_CLOSING', 'the server is going down: come back', retryMs)

@@ -80,6 +80,8 @@ export class Batch implements Stage {
   readonly #collector: Collector
   readonly #handover: Handover
   #nowMs = 0
+  /** The server goes down. */
+  #isLast = false
   constructor(deps: BatchDeps) {
     this.#deps = deps
     const { config } = deps
@@ -113,6 +115,12 @@ export class Batch implements Stage {
     return done
   }
 
+  /** Flushes what waits, however far the edges are behind: nothing new comes. Windows and rings fill, or nothing is left. */
+  flushLast(nowMs: number): void {
+    this.#isLast = true
+    while (this.work(nowMs) > 0);
+  }
+
   publish(): void {
     for (const flow of this.#flows) flow.output.ring.publish()
   }
@@ -137,6 +145,7 @@ export class Batch implements Stage {
 
   /** Whether the edge is `writesMax` behind or more; then it wakes this thread when it has done some. */
   #isBehind({ ahead, output: { ring } }: Flow, writesMax: number): boolean {
+    if (this.#isLast) return false
     if (ahead.countBehind(ring.consumed()) < writesMax) return false
     ring.awaitRoom()
     return ahead.countBehind(ring.consumed()) >= writesMax
@@ -169,7 +178,7 @@ export class Batch implements Stage {
     }
     let writes = 0
     for (let group = 0; group < groups.groupCount; group++) writes += this.#write(flow, group)
-    if (writes > 0) flow.ahead.note(flow.output.ring.position(), writes)
+    if (writes > 0 && !this.#isLast) flow.ahead.note(flow.output.ring.position(), writes)
     if (flow.isFull) this.#putBack(flow)
     return settled + writes
   }

@@ -70,3 +70,15 @@ test('[S25] a quarter of the bound behind, an edge gets no second flush for a co
     [[0, 1], 1],
   ])
 })
+
+test('[S25] when the server goes down everybody gets what waits, however late the edge is (found: the bound held it back)', t => {
+  const bench = new CoreBench({ writesAheadMax: 1, flushSessionsMax: 1 })
+  for (let slot = 0; slot < 3; slot++) bench.open(slot, 1, { items: ['A'], maxDelayMs: 100 })
+  bench.settle()
+  bench.feed({ item: 'A', fields: { n: '1' } })
+  bench.settle()
+  bench.core.endSessions(bench.clock.nowMs())
+  bench.settle()
+  const flushes = bench.take().filter(({ type }) => type === 'flush')
+  t.deepEqual(flushes.flatMap(({ slots }) => slots).sort(), [0, 1, 2])
+})
