@@ -22,6 +22,7 @@ export type FeedErrorCode =
   | 'FEED_FIELDS_MISSING' // an update without "fields"
   | 'FEED_FIELDS_TOO_MANY' // more fields in a line or an item than fieldsMax
   | 'FEED_GREETING_LATE' // a {"feed":…} line that is not the first one
+  | 'FEED_ANSWER_UNKNOWN' // an answer to a message that was never sent, or is answered already
   | 'FEED_ITEMS_TOO_MANY' // the server holds itemsMax items
   | 'FEED_NAMES_TOO_MANY' // the server holds fieldNamesMax names of fields
   | 'FEED_STORE_FULL' // the values of all items fill valueStoreBytes
@@ -42,7 +43,7 @@ export type ClientErrorCode =
   | 'QUERY_INVALID' // a query parameter is unknown, missing, or out of range
   | 'ITEM_NAME_INVALID'
   | 'FIELD_NAME_INVALID'
-  | 'ITEMS_TOO_MANY' // more items than sessionItemsMax in one stream
+  | 'ITEMS_TOO_MANY' // more items than sessionItemsMax in one session
   | 'ITEM_NOT_FOUND'
   | 'FORBIDDEN' // this peer or origin may not do this
   | 'FIELDS_INVALID' // a published body is no set of fields
@@ -52,6 +53,23 @@ export type ClientErrorCode =
   | 'SERVER_CLOSING'
   | 'UPDATES_LOST' // raw mode with onLost=end: the client fell behind the log
   | 'NO_PROGRESS' // the connection took no byte for stallTimeoutMs
+  | 'SESSION_UNKNOWN' // no such session: it has ended, or never was
+  | 'SESSION_REBOUND' // another stream has taken the session
+  | 'SESSION_DESTROYED' // the client asked for its end
+  | 'POSITION_UNKNOWN' // the session was never sent this position
+  | 'POSITION_TOO_OLD' // what the session keeps does not reach back to this position
+  | 'REQUEST_INVALID' // a request that is not of the protocol
+  | 'REQUEST_GAP' // a request before this one has not come in time
+  | 'REQUEST_FORGOTTEN' // carried out once, so long ago that its answer is not kept
+  | 'SUBSCRIPTION_UNKNOWN'
+  | 'SUBSCRIPTION_EXISTS' // the id is taken
+  | 'SUBSCRIPTIONS_TOO_MANY' // subscriptionsMax in one session
+  | 'MESSAGE_NO_HANDLER' // no feed handles this target
+  | 'MESSAGE_HANDLER_GONE' // its feed has gone without an answer
+  | 'MESSAGE_TIMEOUT' // its feed has not answered in time
+  | 'MESSAGE_REFUSED' // its feed has refused it, with this message
+  | 'MESSAGES_TOO_MANY' // messagesMax of one session are unanswered
+  | 'UPGRADE_INVALID' // no opening handshake of RFC 6455, version 13
 
 /** Why the program cannot start or go on. */
 export type ProgramErrorCode =

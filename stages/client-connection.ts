@@ -1,8 +1,10 @@
 /** A client's connection as its edge thread keeps it. No `http` objects: an idle one costs its socket and this. */
 
 import type { AnswerFrame } from '#src/codec/http-response.ts'
+import type { Transport } from '#src/domain/session-request.ts'
 import type { Timed } from '#src/time/timing-wheel.ts'
 import type { StreamSocket } from './socket.ts'
+import type { WebSide } from './web-side.ts'
 
 /** Waits for a request, or for the rest of one. */
 export const READING = 0
@@ -10,14 +12,21 @@ export const READING = 0
 export const ASKING = 1
 /** A stream was asked for; the core has not answered. */
 export const OPENING = 2
-export const STREAMING = 3
+/** A poll is held. */
+export const POLLING = 3
+export const STREAMING = 4
 /** Nothing more is read; what is written is on its way. */
-export const CLOSING = 4
-export const CLOSED = 5
+export const CLOSING = 5
+export const CLOSED = 6
+
+/** How what a flush brings stands on the wire: in chunks, as it is up to the connection's end, or in frames. */
+export const CHUNKED = 0
+export const PLAIN = 1
+export const FRAMED = 2
 
 /** The answers of several cores to one question, until all are there. */
 export interface Gathering {
-  readonly kind: 'item' | 'items' | 'sessions'
+  readonly kind: 'item' | 'items' | 'sessions' | 'control'
   readonly limit: number
   awaited: number
   readonly parts: { status: number; isCut: boolean; body: string }[]
@@ -39,10 +48,15 @@ export class ClientConnection implements Timed {
   /** How the request under way is to be answered. */
   frame: AnswerFrame | null = null
   gathering: Gathering | null = null
-  /** Of a stream: where its session lives, its encoding's place, whether its bytes are chunked. */
+  /** Of a stream or a poll: its session's id and where it lives, how it is carried, its encoding's place. */
+  session = ''
   core = 0
+  transport: Transport = 'sse'
   codec = 0
-  isChunked = false
+  framing: number = CHUNKED
+  /** Of a WebSocket, from its handshake on; the head waits for the core's word. */
+  web: WebSide | null = null
+  upgradeHead: Buffer | null = null
   /** Flush bytes written that the system has not taken, and since when nothing was taken. */
   pendingBytes = 0
   pendingSinceMs = 0

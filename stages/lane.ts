@@ -12,15 +12,19 @@ import { copyBytes } from '#src/bytes.ts'
 import type { FeedLineParser } from '#src/codec/feed-line.ts'
 import type { NameTable } from '#src/codec/name-table.ts'
 import {
+  ANSWERED,
   BIND_FIELD,
   BIND_ITEM,
   DELETE,
   FIELD_HEADER,
   FLAG_SNAPSHOT,
+  HANDLES,
   NULL_FIELD,
+  textBytesMax,
   UNBOUND,
   UPDATE,
   UPDATE_FIELDS,
+  writeText,
 } from '#src/codec/record.ts'
 import { homeOf } from '#src/domain/home.ts'
 import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
@@ -91,6 +95,29 @@ export class Lane {
       producer.memory.words[(claim >> 2) + 1] = flag
       producer.commit(type, 8 + (text === null ? 0 : producer.memory.bytes.write(text, claim + 8, 'utf8')))
     }
+    return OFFERED
+  }
+
+  /** Offers the targets that a feed handles, a JSON array, to every core, or to none. */
+  offerHandles(slot: number, targets: string): number {
+    const lengthMax = 4 + textBytesMax(targets)
+    for (const producer of this.cores) if (claimOrAwait(producer, lengthMax) < 0) return FULL
+    for (const producer of this.cores) {
+      const claim = producer.claim(lengthMax)
+      producer.memory.words[claim >> 2] = slot
+      producer.commit(HANDLES, 4 + writeText(producer.memory, claim + 4, targets))
+    }
+    return OFFERED
+  }
+
+  /** Offers what became of a core's message to that core; `number` is the core's, `text` JSON as ANSWERED has it. */
+  offerAnswered(core: number, slot: number, number: number, text: string): number {
+    const producer = this.cores[core]!
+    const claim = claimOrAwait(producer, 8 + textBytesMax(text))
+    if (claim < 0) return FULL
+    producer.memory.words[claim >> 2] = slot
+    producer.memory.words[(claim >> 2) + 1] = number
+    producer.commit(ANSWERED, 8 + writeText(producer.memory, claim + 8, text))
     return OFFERED
   }
 

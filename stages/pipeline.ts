@@ -20,9 +20,8 @@ import { FeedLineParser } from '#src/codec/feed-line.ts'
 import { closingLine } from '#src/codec/feed-reply.ts'
 import { type Answer, errorAnswer, UNREAD_FRAME } from '#src/codec/http-response.ts'
 import { HASH_START, NameTable } from '#src/codec/name-table.ts'
-import { FEED_UP } from '#src/codec/record.ts'
+import { ANSWERED_GONE, FEED_UP } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
-import type { Session } from '#src/domain/session.ts'
 import type { Log } from '#src/log.ts'
 import { LatencyRecorder } from '#src/metrics/latency.ts'
 import { ACCEPT, M, type StageName, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -39,6 +38,7 @@ import { EdgeLink, LaneLink, PeerLink } from './conflate/links.ts'
 import { HTTP_SLOT, Lane } from './lane.ts'
 import { FeedParse } from './parse/feed-parse.ts'
 import { RequestParse } from './parse/request-parse.ts'
+import { SocketParse } from './parse/socket-parse.ts'
 import { FeedRoute } from './route/feed-route.ts'
 import { RequestRoute } from './route/request-route.ts'
 import type { Stage } from './stage.ts'
@@ -122,6 +122,8 @@ export function buildLane(
     queueCapacity: config.controlRingBytes,
     tellWanted: (slot, item, isWanted) => feeds?.tellWanted(slot, item, isWanted),
     tellRefused: (slot, generation, line, code) => feeds?.tellRefused(slot, generation, line, code),
+    tellMessage: (core, slot, generation, number, text) =>
+      feeds === null ? ANSWERED_GONE : feeds.tellMessage(core, slot, generation, number, text),
   })
   const stages: Stage[] = accept !== null && feeds !== null ? [accept, feeds, route] : [route]
   return { stages, lane, feeds, feedAccept: accept, publish: () => lane.publish(), gauge: () => {} }
@@ -169,20 +171,35 @@ export function buildCore(context: ThreadContext, queues: CoreQueues): CoreRole 
     return new PeerLink(core, new LaneLink(-1, data, null), dataOut, controlOut, control)
   })
   const outputs: BatchOutput[] = edges.map(({ out, inFlight }) => ({ ring: out, inFlight }))
-  const enqueue = (session: Session) => batch.enqueue(session)
   const { core, cores } = queues
   const nowMs = clock.nowMs()
-  const conflate = new Conflate({ config, core, cores, lanes, edges, peers, wheel, metrics, nowMs, enqueue })
-  const batch = new Batch({
+  const conflate = new Conflate({
+    config,
+    core,
+    cores,
+    lanes,
+    edges,
+    peers,
+    wheel,
+    metrics,
+    nowMs,
+    epoch: queues.epoch,
+    enqueue: session => batch.enqueue(session),
+    unbind: (session, code, message) => batch.unbind(session, code, message),
+    end: (session, code, message) => batch.end(session, code, message, 0),
+  })
+  const batch: Batch = new Batch({
     config,
     outputs,
-    subscriptions: conflate.subscriptions,
+    interests: conflate.interests,
     fields: conflate.fields,
     store: conflate.store,
     metrics,
-    epoch: Buffer.from(`${queues.epoch}.`, 'latin1'),
-    position: () => conflate.merger.position,
-    onEnded: session => conflate.sessions.end(edges[session.edge]!, session),
+    wheel,
+    advance: () => conflate.merger.advance(),
+    onEnded: session => conflate.sessions.end(session),
+    onPollAnswered: session => conflate.sessions.pollAnswered(session),
+    onLost: (session, id) => conflate.subscriber.unsubscribe(session, id, UPDATES_LOST),
   })
   return {
     stages: [conflate, batch],
@@ -203,6 +220,11 @@ export function buildCore(context: ThreadContext, queues: CoreQueues): CoreRole 
     },
   }
 }
+
+const UPDATES_LOST = {
+  code: 'UPDATES_LOST',
+  message: 'the subscription fell behind the log of an item, and was to end then (onLost=end)',
+} as const
 
 /** Sessions of a server that goes down are asked to come back spread over a few seconds. */
 const RETRY_MS_MIN = 500
@@ -252,10 +274,23 @@ export function buildEdge(
     latency,
     log,
     connectionOf: slot => parse.connections[slot] ?? null,
-    onOpened: connection => route.onOpened(connection),
+    onOpened: (connection, session) => route.onOpened(connection, session),
     onRefused: (connection, code) => route.onRefused(connection, code),
     onAnswer: (connection, status, isCut, body) => route.onAnswer(connection, status, isCut, body),
     onWritable: connection => route.onWritable(connection),
+    onPolled: (connection, body) => route.onPolled(connection, body),
+    onStreamEnded: connection => route.onStreamEnded(connection),
+  })
+  const sockets: SocketParse = new SocketParse({
+    config,
+    metrics,
+    control: (connection, requests) => route.control(connection, requests),
+    onPong: (connection, payload) => write.onPong(connection, payload),
+    onEnded: connection => {
+      wheel.schedule(connection, clock.nowMs() + config.closeTimeoutMs)
+      route.onStreamEnded(connection)
+    },
+    postpone: connection => route.postpone(connection),
   })
   const route: RequestRoute = new RequestRoute({
     config,
@@ -272,6 +307,12 @@ export function buildEdge(
     resume: (connection, nowMs) => parse.resume(connection, nowMs),
     beginStream: (connection, head, nowMs) => write.beginStream(connection, head, nowMs),
     schedule: (connection, dueMs) => wheel.schedule(connection, dueMs),
+    readFrames: connection => {
+      const { unread } = connection
+      connection.unread = null
+      if (unread !== null) sockets.onBytes(connection, unread)
+      else sockets.readMore(connection)
+    },
   })
   const parse: RequestParse = new RequestParse({
     config,
@@ -279,6 +320,7 @@ export function buildEdge(
     clock,
     metrics,
     handle: (connection, request, nowMs) => route.handle(connection, request, nowMs),
+    onSocketBytes: (connection, chunk) => sockets.onBytes(connection, chunk),
     onStreamTurn: (connection, nowMs) => write.onStreamTurn(connection, nowMs),
     onClosed: connection => {
       write.forget(connection)

@@ -1,5 +1,5 @@
 /**
- * What an update costs in a core, without threads, sockets or clients: conflate merges it and marks its subscriptions,
+ * What an update costs in a core, without threads, sockets or clients: conflate merges it and marks its interests,
  * batch turns what 10,000 sessions lack into records; a reader that does nothing takes them from the ring. The clock is
  * virtual: 100 items with 10 updates a second each, every session on 10 of them.
  *
@@ -11,16 +11,16 @@
 import { FeedLineParser } from '#src/codec/feed-line.ts'
 import { NameTable } from '#src/codec/name-table.ts'
 import {
+  BIND,
   CONNECTION_BYTES,
   CONTROL_TEXT,
   FEED_UP,
   FLUSH,
   FLUSH_CONNECTIONS,
-  OPEN,
   writeText,
 } from '#src/codec/record.ts'
 import { makeConfig } from '#src/config/check.ts'
-import type { StreamRequest } from '#src/domain/stream-request.ts'
+import type { BindRequest } from '#src/domain/session-request.ts'
 import { silentLog } from '#src/log.ts'
 import { BLOCK_SLOTS, ThreadMetrics } from '#src/metrics/names.ts'
 import { silentBell } from '#src/ring/doorbell.ts'
@@ -131,16 +131,8 @@ function measure(load: Load, ticks: number): CoreResult {
   for (let slot = 0; slot < load.sessions; slot++) {
     const chosen = new Set<number>()
     while (chosen.size < load.itemsPerSession) chosen.add(next(load.items))
-    const request: StreamRequest = {
-      encoding: 'ndjson',
-      mode: load.mode,
-      fields: null,
-      maxFrequency: 0,
-      maxDelayMs: load.maxDelayMs,
-      onLost: 'snapshot',
-      items: [...chosen].map(nameOf),
-    }
-    open(control.producer, slot, JSON.stringify({ id: `s${slot}`, address: '', request }))
+    const bind = bindOf(load, [...chosen].map(nameOf))
+    open(control.producer, slot, JSON.stringify({ id: `s${slot}`, address: '', bind }))
     if (slot % 100 === 0) settle()
   }
   settle()
@@ -174,8 +166,23 @@ function open(producer: ReturnType<typeof createLocalQueue>['producer'], slot: n
   const claim = producer.claim(CONTROL_TEXT + text.length * 3)
   producer.memory.words[claim >> 2] = slot
   producer.memory.words[(claim >> 2) + 1] = 1
-  producer.commit(OPEN, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
+  producer.commit(BIND, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
   producer.publish()
+}
+
+function bindOf({ mode, maxDelayMs }: Load, items: readonly string[]): BindRequest {
+  const base = { id: 0, items, prefixes: [], fields: null, maxFrequency: 0, hasSnapshot: true } as const
+  return {
+    transport: 'ndjson',
+    encoding: 'json',
+    resume: null,
+    mayOpen: true,
+    opening: { ...base, mode, onLost: 'snapshot' },
+    maxDelayMs,
+    maxBandwidth: 0,
+    requests: [],
+    waitMs: 0,
+  }
 }
 
 function nameOf(item: number): string {

@@ -31,7 +31,8 @@ async function insight(port: number): Promise<Insight> {
   const sum = (name: string) => sumOf(samples, `millrace_${name}`)
   return {
     ledger: {
-      published: sum('updates_published_total'),
+      // What was handed over and had to be sent once more is published once more.
+      published: sum('updates_published_total') + sum('updates_recalled_total'),
       delivered: sum('updates_delivered_total'),
       conflated: sum('updates_conflated_total'),
       dropped: sum('updates_dropped_total'),

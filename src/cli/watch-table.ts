@@ -20,6 +20,8 @@ export interface StreamRecord {
   readonly deleted?: boolean
   readonly lost?: number
   readonly closing?: { readonly code: string; readonly message: string; readonly retryMs?: number }
+  /** Why a subscription has ended. */
+  readonly error?: { readonly code: string; readonly message: string }
 }
 
 const COLUMNS_MAX = 64

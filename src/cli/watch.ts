@@ -150,6 +150,14 @@ class Watcher {
           return { reason: `the server ends the stream: ${code}: ${message}`, retryMs }
         }
         this.#failuresCount = 0
+        if (record.error !== undefined) {
+          return {
+            reason: `the server ends the subscription: ${record.error.code}: ${record.error.message}`,
+            retryMs: 0,
+          }
+        }
+        // What is told of the session itself is nothing to show.
+        if (record.item === undefined) continue
         this.#recordsCount++
         await this.#output.take(line, record)
         if (this.#isDone()) return { reason: 'enough', retryMs: 0 }

@@ -3,7 +3,9 @@
  *
  *   {"item":NAME,"fields":{NAME:VALUE,…}}         an update; besides "snapshot":bool, "time":ms since 1970
  *   {"item":NAME,"deleted":true}                  the item ends; besides "time"
- *   {"feed":NAME,"onDemand":bool,"heartbeat":ms}  the greeting; the last two may be left out
+ *   {"feed":NAME,"onDemand":bool,"heartbeat":ms}  the greeting; the last two may be left out; besides "handles" (see
+ *                                                 feed-line-message.ts)
+ *   {"answer":17,"result":JSON}                   the answer to a message; or "error":TEXT
  *   blank                                         a heartbeat
  *
  * A VALUE is a string, a number or null. "at" (a number) and "mode" (a string) are what recordings carry: in updates and
@@ -27,6 +29,7 @@
 import { assert } from '#src/assert.ts'
 import { isName } from '#src/domain/names.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
+import { ANSWER_RANGE, MessageReader } from './feed-line-message.ts'
 import { type FeedLineLimits, QuickScanner, TIME_MS_MAX, type UpdateFields } from './feed-line-quick.ts'
 import { BRACE_CLOSE, BRACE_OPEN, LETTER_F, LETTER_N, LETTER_T, LineCursor, QUOTE } from './line-cursor.ts'
 import { NameTable } from './name-table.ts'
@@ -36,19 +39,24 @@ export const LINE_UPDATE = 1
 export const LINE_DELETE = 2
 export const LINE_GREETING = 3
 export const LINE_BAD = 4
+export const LINE_ANSWER = 5
 export type LineKind =
   | typeof LINE_BLANK
   | typeof LINE_UPDATE
   | typeof LINE_DELETE
   | typeof LINE_GREETING
   | typeof LINE_BAD
+  | typeof LINE_ANSWER
 
 export { type FeedLineLimits, TIME_MS_MAX }
 export const HEARTBEAT_MS_MIN = 100
 export const HEARTBEAT_MS_MAX = 3_600_000
 
 /** Each at the place that is its number. */
-const KEY_NAMES = ['item', 'fields', 'time', 'snapshot', 'at', 'mode', 'deleted', 'feed', 'onDemand', 'heartbeat']
+const KEY_NAMES = [
+  ...['item', 'fields', 'time', 'snapshot', 'at', 'mode', 'deleted'],
+  ...['feed', 'onDemand', 'heartbeat', 'handles', 'answer', 'result', 'error'],
+]
 const KEY_ITEM = 0
 const KEY_FIELDS = 1
 const KEY_TIME = 2
@@ -59,12 +67,18 @@ const KEY_DELETED = 6
 const KEY_FEED = 7
 const KEY_ON_DEMAND = 8
 const KEY_HEARTBEAT = 9
+const KEY_HANDLES = 10
+const KEY_ANSWER = 11
+const KEY_RESULT = 12
+const KEY_ERROR = 13
 const KEY_BYTES_MAX = 16
 
 /** The keys that each sort of line may have, a bit each. */
 const UPDATE_KEYS = bitsOf(KEY_ITEM, KEY_FIELDS, KEY_TIME, KEY_SNAPSHOT, KEY_AT, KEY_MODE)
 const DELETE_KEYS = bitsOf(KEY_ITEM, KEY_DELETED, KEY_TIME, KEY_AT, KEY_MODE)
-const GREETING_KEYS = bitsOf(KEY_FEED, KEY_ON_DEMAND, KEY_HEARTBEAT)
+const GREETING_KEYS = bitsOf(KEY_FEED, KEY_ON_DEMAND, KEY_HEARTBEAT, KEY_HANDLES)
+const RESULT_KEYS = bitsOf(KEY_ANSWER, KEY_RESULT)
+const ERROR_KEYS = bitsOf(KEY_ANSWER, KEY_ERROR)
 
 const TIME_RANGE = `a number from 0 to ${TIME_MS_MAX}`
 const HEARTBEAT_RANGE = `0 or an integer from ${HEARTBEAT_MS_MIN} to ${HEARTBEAT_MS_MAX}`
@@ -96,6 +110,8 @@ export class FeedLineParser implements UpdateFields {
   isOnDemand = false
   /** 0 is no heartbeat. */
   heartbeatMs = 0
+  /** After LINE_GREETING and LINE_ANSWER. */
+  readonly message: MessageReader
 
   readonly #limits: FeedLineLimits
   readonly #items: NameTable
@@ -124,6 +140,7 @@ export class FeedLineParser implements UpdateFields {
     this.#items = items
     this.#fields = fields
     this.#scanner = new QuickScanner(limits, items, fields)
+    this.message = new MessageReader(this.#cursor, limits.itemNameBytesMax)
     for (const name of KEY_NAMES) this.#keys.add(Buffer.from(name), 0, name.length)
     this.fieldIds = new Int32Array(limits.fieldsMax)
     this.valueOffsets = new Int32Array(limits.fieldsMax)
@@ -163,6 +180,7 @@ export class FeedLineParser implements UpdateFields {
     this.fieldCount = 0
     this.isOnDemand = false
     this.heartbeatMs = 0
+    this.message.begin()
     this.#givenKeys = 0
     this.#hasNewField = false
     if (this.#stamp === STAMP_MAX) {
@@ -214,6 +232,14 @@ export class FeedLineParser implements UpdateFields {
         return this.#feed()
       case KEY_HEARTBEAT:
         return this.#heartbeat()
+      case KEY_HANDLES:
+        return this.message.readHandles()
+      case KEY_ANSWER:
+        return this.#cursor.isNumberNext() ? this.message.readNumber() : this.#failType(key, ANSWER_RANGE)
+      case KEY_RESULT:
+        return this.message.readResult()
+      case KEY_ERROR:
+        return this.#cursor.peek() === QUOTE ? this.message.readError() : this.#failType(key, 'a string')
       default:
         return this.#flag(key)
     }
@@ -352,6 +378,7 @@ export class FeedLineParser implements UpdateFields {
     const cursor = this.#cursor
     if (!cursor.isAscii() && !cursor.utf8()) return LINE_BAD
     if (this.#has(KEY_FEED)) return this.#hasOnly(GREETING_KEYS, 'a greeting') ? LINE_GREETING : LINE_BAD
+    if (this.#has(KEY_ANSWER)) return this.#isAnswer() ? LINE_ANSWER : LINE_BAD
     if (!this.#has(KEY_ITEM)) {
       cursor.fail('FEED_ITEM_MISSING', 'the line has no "item"')
       return LINE_BAD
@@ -369,6 +396,12 @@ export class FeedLineParser implements UpdateFields {
     this.valueBytes = cursor.bytes
     for (let index = 0; index < this.fieldCount; index++) this.valueOffsets[index]! += cursor.start
     return LINE_UPDATE
+  }
+
+  #isAnswer(): boolean {
+    if (this.#has(KEY_ERROR)) return this.#hasOnly(ERROR_KEYS, 'an answer with an "error"')
+    if (!this.#hasOnly(RESULT_KEYS, 'an answer')) return false
+    return this.#has(KEY_RESULT) || this.#cursor.fail('FEED_VALUE_TYPE', 'an answer has a "result" or an "error"')
   }
 
   #has(key: number): boolean {

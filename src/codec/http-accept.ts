@@ -1,11 +1,14 @@
 /**
- * Which encoding of a stream an Accept header asks for (RFC 9110, 12.5.1).
+ * Which transport of a stream an Accept header asks for (RFC 9110, 12.5.1).
  *
  * The range that names a type most closely decides its weight. The heavier type wins; of two of the same weight the one
  * that was named more closely; then SSE, which is what `*` and silence mean. A weight that cannot be read counts as 0.
  */
 
-import type { Encoding } from '#src/domain/stream-request.ts'
+import type { Transport } from '#src/domain/session-request.ts'
+
+/** A transport whose stream is the body of one answer. */
+export type StreamTransport = Extract<Transport, 'sse' | 'ndjson'>
 
 interface Wish {
   /** 0 not named, 1 by any, 2 by its first half, 3 by its name. */
@@ -14,14 +17,14 @@ interface Wish {
 }
 
 const WEIGHT_EXP = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
-const TYPES: Readonly<Record<string, Encoding>> = {
+const TYPES: Readonly<Record<string, StreamTransport>> = {
   'text/event-stream': 'sse',
   'application/x-ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
 }
 
-/** The encoding that `accept` likes best; null when it wants none of ours. */
-export function encodingOf(accept: string | undefined): Encoding | null {
+/** The transport that `accept` likes best; null when it wants none of ours. */
+export function transportOf(accept: string | undefined): StreamTransport | null {
   if (accept === undefined || accept.trim() === '') return 'sse'
   const sse: Wish = { closeness: 0, weight: 0 }
   const ndjson: Wish = { closeness: 0, weight: 0 }

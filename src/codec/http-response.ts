@@ -12,8 +12,8 @@
  */
 
 import { assert } from '#src/assert.ts'
-import type { Encoding } from '#src/domain/stream-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
+import type { StreamTransport } from './http-accept.ts'
 
 /** Asks a peer that waits (`Expect: 100-continue`) for the body of its request. */
 export const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
@@ -22,8 +22,10 @@ export const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 export const TEXT_TYPE = 'text/plain; charset=utf-8'
+/** Of streams, and of answers to polls and control requests: the type has no parameter and is always UTF-8. */
+export const NDJSON_TYPE = 'application/x-ndjson'
 
-const STREAM_TYPES: Record<Encoding, string> = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' }
+const STREAM_TYPES: Readonly<Record<StreamTransport, string>> = { sse: 'text/event-stream', ndjson: NDJSON_TYPE }
 /** How long a browser may keep the answer to a preflight. */
 const PREFLIGHT_AGE_S = 86_400
 const NO_BODY = Buffer.alloc(0)
@@ -31,6 +33,7 @@ const HEADER_NAME_EXP = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const HEADER_VALUE_EXP = /^[\t\x20-\x7e\x80-\xff]*$/
 
 const REASONS: Readonly<Record<number, string>> = {
+  101: 'Switching Protocols',
   200: 'OK',
   202: 'Accepted',
   204: 'No Content',
@@ -44,6 +47,7 @@ const REASONS: Readonly<Record<number, string>> = {
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   417: 'Expectation Failed',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -80,6 +84,16 @@ export interface ErrorAnswer {
   readonly allow?: string
   /** When to come back, for 503. */
   readonly retryAfterS?: number
+  /** Beside those that every error has: what to upgrade to, for 426. */
+  readonly headers?: HeaderList
+}
+
+/** Lists of methods. */
+export interface Preflight {
+  /** Those that the path has. */
+  readonly allow: string
+  /** Those that pages of another origin may use, where they may any. */
+  readonly crossOriginAllow: string
 }
 
 /** How a request must be answered that could not be read: in HTTP/1.1, and the connection closes. */
@@ -89,9 +103,9 @@ export const UNREAD_FRAME: AnswerFrame = { isHead: false, isHttp10: false, keeps
  * The head of a stream. Its body is chunked for HTTP/1.1; a 1.0 peer gets plain bytes up to the end of the connection.
  * `X-Accel-Buffering` and `no-transform` tell proxies to pass each byte on as it comes.
  */
-export function streamHead(encoding: Encoding, isHttp10: boolean, corsOrigin: string): Buffer {
+export function streamHead(transport: StreamTransport, isHttp10: boolean, corsOrigin: string): Buffer {
   let head = statusLine(200)
-  head += header('Content-Type', STREAM_TYPES[encoding])
+  head += header('Content-Type', STREAM_TYPES[transport])
   head += header('Cache-Control', 'no-cache, no-transform')
   head += header('X-Accel-Buffering', 'no')
   head += header('X-Content-Type-Options', 'nosniff')
@@ -103,7 +117,7 @@ export function streamHead(encoding: Encoding, isHttp10: boolean, corsOrigin: st
 /** A whole answer: head and body in one buffer. */
 export function plainAnswer(answer: Answer, frame: AnswerFrame): Buffer {
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  const hasNoLength = answer.status === 204 || answer.status === 304
+  const hasNoLength = answer.status === 101 || answer.status === 204 || answer.status === 304
   assert(!hasNoLength || body.length === 0, 'a status without a body has none')
   let head = statusLine(answer.status)
   if (!hasNoLength) {
@@ -118,21 +132,18 @@ export function plainAnswer(answer: Answer, frame: AnswerFrame): Buffer {
 
 /** An answer whose body is `{"error":{"code":…,"message":…}}`. */
 export function errorAnswer(error: ErrorAnswer, frame: AnswerFrame): Buffer {
-  const headers: (readonly [string, string])[] = []
+  const headers = [...(error.headers ?? [])]
   if (error.allow !== undefined) headers.push(['Allow', error.allow])
   if (error.retryAfterS !== undefined) headers.push(['Retry-After', String(Math.ceil(error.retryAfterS))])
   const body = `${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`
   return plainAnswer({ status: error.status, contentType: JSON_TYPE, body, headers }, frame)
 }
 
-/**
- * The answer to OPTIONS. `allow` are the methods that the path has for everybody; pages of another origin are told of
- * those that read only, as publishing is refused to them.
- */
-export function preflightAnswer(allow: string, frame: AnswerFrame): Buffer {
-  const headers: (readonly [string, string])[] = [['Allow', allow]]
+/** The answer to OPTIONS: what the path has for everybody, and what pages of another origin may use of it. */
+export function preflightAnswer(preflight: Preflight, frame: AnswerFrame): Buffer {
+  const headers: (readonly [string, string])[] = [['Allow', preflight.allow]]
   if (frame.corsOrigin !== '') {
-    headers.push(['Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS'])
+    headers.push(['Access-Control-Allow-Methods', preflight.crossOriginAllow])
     headers.push(['Access-Control-Allow-Headers', 'Accept, Cache-Control, Content-Type, Last-Event-ID'])
     headers.push(['Access-Control-Max-Age', String(PREFLIGHT_AGE_S)])
   }

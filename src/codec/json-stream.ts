@@ -4,12 +4,15 @@
  *
  * body:     one record, shared by every session that lacks the same:
  *           {"item":"A","seq":12,"snapshot":true,"time":1626992742115,"fields":{"bid":"7.611"}}
- * head:     SSE's `id:` line before the last record of a flush: epoch and position; NDJSON has none
- * envelope: chunk lengths, made by the write stage
+ * tag:      the client's id of the subscription, which is left out where it is 0; takes the place of a body's start
+ * head:     SSE's `id:` line before the last record of a flush: session and position. All sessions in step share the bytes:
+ *           the session's id, as long as all ids, is filled in by the write stage for each connection
+ * tail:     the line behind the last record of a flush that tells its position; SSE has none
+ * envelope: chunk lengths, frames, heads of answers, made by the write stage
  */
 
 import { copyBytes } from '#src/bytes.ts'
-import type { Encoding } from '#src/domain/stream-request.ts'
+import type { Encoding, Transport } from '#src/domain/session-request.ts'
 
 const SEQ = Buffer.from(',"seq":')
 const SNAPSHOT = Buffer.from(',"snapshot":true')
@@ -20,12 +23,17 @@ const FRESH = Buffer.from(',"stale":false}')
 const DELETED = Buffer.from(',"deleted":true}')
 const LOST = Buffer.from(',"lost":')
 const ID = Buffer.from('id: ')
+const SUB = Buffer.from('{"sub":')
+const POSITION = Buffer.from('{"position":')
 const NULL = Buffer.from('null')
 
 const QUOTE = 0x22
 const COMMA = 0x2c
 const BRACE_CLOSE = 0x7d
 const NEWLINE = 0x0a
+const DOT = 0x2e
+/** Stands where the session's id goes. */
+const ID_PLACE = 0x2d
 const DIGIT_0 = 0x30
 const SPLIT = 10_000_000
 
@@ -33,8 +41,14 @@ const SPLIT = 10_000_000
 export const BODY_BYTES_MAX = 128
 /** What a field needs beside its prefix and value. */
 export const FIELD_BYTES_MAX = 8
-/** What a head needs. */
+/** What head and tail of a flush need. */
 export const HEAD_BYTES_MAX = 64
+/** What the tag of one record needs. */
+export const TAG_BYTES_MAX = 32
+/** A session's id. */
+export const SESSION_ID_BYTES = 22
+/** Where in a head the session's id goes. */
+export const ID_OFFSET = 4
 
 export const MARK_STALE = 0
 export const MARK_FRESH = 1
@@ -42,9 +56,12 @@ export const MARK_DELETED = 2
 const MARKS = [STALE, FRESH, DELETED]
 
 export interface StreamCodec {
-  readonly encoding: Encoding
   /** Sent on a silent stream so that both ends and what lies between see life. */
   readonly keepalive: Buffer
+  /** A flush begins its last record with `head`, into which the session's id goes; or it ends with `tail`. */
+  readonly hasHead: boolean
+  /** As many bytes of a body stand in its tag. */
+  readonly tagSkip: number
   beginUpdate(out: Buffer, at: number, prefix: Buffer, seq: number, isSnapshot: boolean, timeMs: number): number
   /** `prefix` is `"name":"`; `length` -1 is null. */
   field(
@@ -59,25 +76,29 @@ export interface StreamCodec {
   endUpdate(out: Buffer, at: number): number
   mark(out: Buffer, at: number, prefix: Buffer, mark: number): number
   lost(out: Buffer, at: number, prefix: Buffer, count: number): number
-  /** Written before the last record of a flush. */
-  head(out: Buffer, at: number, epoch: Buffer, position: number): number
+  /** Takes the place of the first `tagSkip` bytes of a body whose subscription is not 0. */
+  tag(out: Buffer, at: number, id: number): number
+  head(out: Buffer, at: number, position: number): number
+  tail(out: Buffer, at: number, position: number): number
+  /** A record that is no data, as JSON text. */
+  event(text: string): Buffer
   /** The last record of a stream that the server ends. */
   closing(code: string, message: string, retryMs: number): Buffer
 }
 
 class JsonStream implements StreamCodec {
-  readonly encoding: Encoding
   readonly keepalive: Buffer
+  readonly hasHead: boolean
+  readonly tagSkip: number
   readonly #start: Buffer
   readonly #end: Buffer
-  readonly #hasHead: boolean
 
-  constructor(encoding: Encoding, start: string, end: string, keepalive: string, hasHead: boolean) {
-    this.encoding = encoding
+  constructor(start: string, end: string, keepalive: string, hasHead: boolean) {
     this.keepalive = Buffer.from(keepalive)
+    this.hasHead = hasHead
+    this.tagSkip = start.length + 1
     this.#start = Buffer.from(start)
     this.#end = Buffer.from(end)
-    this.#hasHead = hasHead
   }
 
   beginUpdate(out: Buffer, at: number, prefix: Buffer, seq: number, isSnapshot: boolean, timeMs: number): number {
@@ -131,18 +152,37 @@ class JsonStream implements StreamCodec {
     return copyBytes(this.#end, 0, out, next, this.#end.length)
   }
 
-  head(out: Buffer, at: number, epoch: Buffer, position: number): number {
-    if (!this.#hasHead) return at
+  tag(out: Buffer, at: number, id: number): number {
+    let next = copyBytes(this.#start, 0, out, at, this.#start.length)
+    next = writeInteger(out, copyBytes(SUB, 0, out, next, SUB.length), id)
+    out[next++] = COMMA
+    return next
+  }
+
+  head(out: Buffer, at: number, position: number): number {
     let next = copyBytes(ID, 0, out, at, ID.length)
-    next = copyBytes(epoch, 0, out, next, epoch.length)
+    out.fill(ID_PLACE, next, next + SESSION_ID_BYTES)
+    next += SESSION_ID_BYTES
+    out[next++] = DOT
     next = writeInteger(out, next, position)
     out[next++] = NEWLINE
     return next
   }
 
+  tail(out: Buffer, at: number, position: number): number {
+    let next = writeInteger(out, copyBytes(POSITION, 0, out, at, POSITION.length), position)
+    out[next++] = BRACE_CLOSE
+    out[next++] = NEWLINE
+    return next
+  }
+
+  event(text: string): Buffer {
+    return Buffer.concat([this.#start, Buffer.from(text), this.#end])
+  }
+
   closing(code: string, message: string, retryMs: number): Buffer {
     const text = JSON.stringify({ closing: { code, message, ...(retryMs > 0 ? { retryMs } : {}) } })
-    const retry = this.#hasHead && retryMs > 0 ? `retry: ${retryMs}\n` : ''
+    const retry = this.hasHead && retryMs > 0 ? `retry: ${retryMs}\n` : ''
     return Buffer.concat([Buffer.from(retry), this.#start, Buffer.from(text), this.#end])
   }
 
@@ -174,12 +214,17 @@ function digitCount(value: number): number {
   return count
 }
 
-/** By place in caches: 0 SSE, 1 NDJSON. */
+/** By place in caches: 0 SSE, 1 lines of JSON, 2 terse lines. */
 export const STREAM_CODECS: readonly StreamCodec[] = [
-  new JsonStream('sse', 'data: ', '\n\n', ':\n\n', true),
-  new JsonStream('ndjson', '', '\n', '\n', false),
+  new JsonStream('data: ', '\n\n', ':\n\n', true),
+  new JsonStream('', '\n', '\n', false),
+  new JsonStream('', '\n', '\n', false),
 ]
+/** Its bodies are those of terse-stream.ts; events and positions are lines of JSON. */
+export const TERSE = 2
 
-export function codecOf(encoding: Encoding): number {
-  return encoding === 'sse' ? 0 : 1
+/** The place in caches of how records are written. */
+export function codecOf(transport: Transport, encoding: Encoding): number {
+  if (transport === 'sse') return 0
+  return encoding === 'terse' ? TERSE : 1
 }

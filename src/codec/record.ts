@@ -36,6 +36,21 @@ export const UNBOUND = 9
 export const REPLICA = 10
 /** Core → core: word 0 the item, word 1 1 = stale. */
 export const REPLICA_STALE = 11
+/**
+ * Which targets a feed handles, to every core, behind its FEED_UP: word 0 slot, then a JSON array of names (UTF-8, from the
+ * second word on); one that ends in `*` stands for all targets that begin with what is before it.
+ */
+export const HANDLES = 12
+/**
+ * A message is done with, to the core that sent it: word 0 slot, word 1 the core's number of the message, then JSON text
+ * (UTF-8, no white space between tokens): `{"result":…}` or `{"error":"…"}` by the feed, ANSWERED_GONE or ANSWERED_BUSY by
+ * the lane. It may come when the core has given the message up (its time was over, its feed is down): it is for nobody then.
+ */
+export const ANSWERED = 13
+/** The feed is no more, or cannot answer any more: it has not seen the message. */
+export const ANSWERED_GONE = '{"gone":true}'
+/** The feed has too many messages, or bytes of them, before it: it has not seen this one. */
+export const ANSWERED_BUSY = '{"busy":true}'
 
 export const FLAG_SNAPSHOT = 1 << 16
 export const FIELD_COUNT_MASK = 0xffff
@@ -50,39 +65,46 @@ export const FIELD_HEADER = 4
 
 // ── Edge → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A session opens: word 0 slot, word 1 generation, then JSON OpenText. */
-export const OPEN = 20
+/** A stream, or a poll, is to carry a session: word 0 slot, word 1 generation, then JSON BindText. OPENED or REFUSED answers. */
+export const BIND = 20
 /** Its connection has gone: word 0 slot, word 1 generation. */
 export const CLOSE = 21
 /** Its window has room again: word 0 slot, word 1 generation. */
 export const WRITABLE = 22
 /** A question: word 0 slot, word 1 generation, then JSON QueryText. */
 export const QUERY = 23
+/**
+ * What a client asks of a session: word 0 slot, word 1 generation, word 2 1 = answers go into the session's stream and not
+ * back by ANSWER, then JSON ControlText.
+ */
+export const CONTROL = 24
 
 // ── Core → edge ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The session is open: word 0 slot, word 1 generation. */
+/** The stream is open: word 0 slot, word 1 generation, then the session's id (ASCII). */
 export const OPENED = 30
 /** It is not: word 0 slot, word 1 generation, then the error code (ASCII). */
 export const REFUSED = 31
 /**
  * A flush for one or more connections.
  *   word 0 connections · word 1 length of the bytes · word 2 updates in them · word 3 when it was made (ms modulo
- *   CLOCK_WRAP_MS) · double 2 when the oldest update in it was received
+ *   CLOCK_WRAP_MS) · double 2 when the oldest update in it was received · word 6 where in the bytes the session's id goes, or -1
  *   from FLUSH_CONNECTIONS on: connections times: slot, generation (words); then the bytes
  */
 export const FLUSH = 32
-/** The session has ended: word 0 slot, word 1 generation, then its last bytes. */
+/** The stream ends: word 0 slot, word 1 generation, word 2 WebSocket's close code, then its last bytes. */
 export const END = 33
 /** An answer to a QUERY: word 0 slot, word 1 generation, word 2 HTTP status, word 3 1 = cut short, then JSON. */
 export const ANSWER = 34
 
 /** A time in ms modulo this fits a word. */
 export const CLOCK_WRAP_MS = 2 ** 30
-export const FLUSH_CONNECTIONS = 24
+export const FLUSH_CONNECTIONS = 28
 export const CONNECTION_BYTES = 8
 export const CONTROL_TEXT = 8
 export const ANSWER_TEXT = 16
+/** Before the text of CONTROL and END. */
+export const CONTROL_TEXT_3 = 12
 
 // ── Core → lane ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,6 +115,12 @@ export const UNWANTED = 41
 export const UNBIND = 42
 /** An update was refused: word 0 slot, word 1 line, word 2 the feed's generation, then the error code (ASCII). */
 export const UPDATE_REFUSED = 43
+/**
+ * A message for a feed: word 0 slot, word 1 the feed's generation, word 2 the core's number of it, then a JSON object with
+ * `to`, `session` and `data` (UTF-8, no white space between tokens: it goes on in a line). The lane answers ANSWERED, or
+ * FEED_DOWN stands for the answer.
+ */
+export const MESSAGE = 44
 
 // ── Core → core, control ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,16 +1,17 @@
 /**
- * A subscription's limit on how often it is sent something: after an update it is held until its next turn. Subscriptions
- * without a limit have no such object.
+ * An interest's limit on how often it is sent something: after an update it is held until its next turn, or, when its
+ * subscription is paused, until that is resumed. Interests without a limit have no such object.
  */
 
 import type { Timed } from '#src/time/timing-wheel.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Interests } from './interests.ts'
 
 export class FrequencyLimit implements Timed {
-  readonly subscription: number
+  interest: number
   readonly session: number
   /** The least time between two updates. */
-  readonly intervalMs: number
+  intervalMs: number
+  isPaused = false
   nextTurnMs = 0
   isHeld = false
   /** When the oldest update that waits was received. */
@@ -19,11 +20,11 @@ export class FrequencyLimit implements Timed {
   timerDueMs = 0
   timerNext: Timed | null = null
   timerPrev: Timed | null = null
-  readonly #subscriptions: Subscriptions
+  readonly #interests: Interests
 
-  constructor(subscriptions: Subscriptions, subscription: number, session: number, intervalMs: number) {
-    this.#subscriptions = subscriptions
-    this.subscription = subscription
+  constructor(interests: Interests, interest: number, session: number, intervalMs: number) {
+    this.#interests = interests
+    this.interest = interest
     this.session = session
     this.intervalMs = intervalMs
   }
@@ -31,6 +32,6 @@ export class FrequencyLimit implements Timed {
   /** The turn has come for an update that was held. */
   onTimer(): void {
     this.isHeld = false
-    this.#subscriptions.mark(this.subscription, this.session, this.heldSinceMs)
+    this.#interests.mark(this.interest, this.session, this.heldSinceMs)
   }
 }

@@ -32,7 +32,7 @@ export const NOT_KEPT = -1
 const START_BYTES = 1_024
 const START_PLACES = 16
 /** What an entry takes besides its bytes: see Entries. */
-const ENTRY_BYTES = 17
+const ENTRY_BYTES = 25
 const NO_BYTES = Buffer.alloc(0)
 
 interface Entries {
@@ -42,12 +42,16 @@ interface Entries {
   readonly offsets: Int32Array
   readonly lengths: Int32Array
   readonly timesMs: Float64Array
+  /** The core's position at each. */
+  readonly madeAt: Float64Array
 }
 
 export class ItemLog {
   bytes: Buffer = NO_BYTES
   first = 0
   end = 0
+  /** The core's position at the newest entry that was pushed out; 0 when none was. */
+  pushedOutAt = 0
   readonly #bytesMax: number
   readonly #entriesMax: number
   readonly #budget: RawBudget
@@ -71,18 +75,19 @@ export class ItemLog {
     this.#takenBytes = 0
   }
 
-  /** Makes room for an entry of `length` bytes and returns where its bytes go, or NOT_KEPT. */
-  append(kind: number, length: number, timeMs: number): number {
+  /** Makes room for an entry of `length` bytes, made at the core's `position`; returns where its bytes go, or NOT_KEPT. */
+  append(kind: number, length: number, timeMs: number, position: number): number {
     const bytesTaken = Math.max(1, length)
     assert(bytesTaken <= this.#bytesMax, 'a log entry fits the log')
-    if (this.end - this.first === this.#entriesMax) this.first++
+    if (this.end - this.first === this.#entriesMax) this.#pushOut()
     if (this.end - this.first === this.#entries.count) this.#addPlaces()
     if (!this.#fits(bytesTaken)) this.#addBytes(bytesTaken)
     if (this.#entries.count === 0 || bytesTaken > this.bytes.length) {
       this.first = ++this.end
+      this.pushedOutAt = position
       return NOT_KEPT
     }
-    if (this.end - this.first === this.#entries.count) this.first++
+    if (this.end - this.first === this.#entries.count) this.#pushOut()
     let offset = this.first === this.end ? 0 : this.#head
     if (offset + bytesTaken > this.bytes.length) {
       this.#evict(offset, this.bytes.length)
@@ -90,11 +95,12 @@ export class ItemLog {
     }
     this.#evict(offset, offset + bytesTaken)
     const slot = this.slotOf(this.end)
-    const { kinds, offsets, lengths, timesMs } = this.#entries
+    const { kinds, offsets, lengths, timesMs, madeAt } = this.#entries
     kinds[slot] = kind
     offsets[slot] = offset
     lengths[slot] = length
     timesMs[slot] = timeMs
+    madeAt[slot] = position
     this.#head = offset + bytesTaken
     this.end++
     return offset
@@ -118,6 +124,23 @@ export class ItemLog {
 
   timeMsAt(position: number): number {
     return this.#entries.timesMs[this.slotOf(position)]!
+  }
+
+  /** The first entry that was made behind the core's `position`; it may be one that was pushed out (pushedOutAt). */
+  firstBehind(position: number): number {
+    let low = this.first
+    let high = this.end
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (this.#entries.madeAt[this.slotOf(middle)]! > position) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #pushOut(): void {
+    this.pushedOutAt = this.#entries.madeAt[this.slotOf(this.first)]!
+    this.first++
   }
 
   #take(bytes: number): boolean {
@@ -148,6 +171,7 @@ export class ItemLog {
       after.offsets[target] = before.offsets[source]!
       after.lengths[target] = before.lengths[source]!
       after.timesMs[target] = before.timesMs[source]!
+      after.madeAt[target] = before.madeAt[source]!
     }
     this.#entries = after
   }
@@ -178,7 +202,7 @@ export class ItemLog {
       const slot = this.slotOf(this.first)
       const offset = this.#entries.offsets[slot]!
       if (offset >= end || offset + Math.max(1, this.#entries.lengths[slot]!) <= start) return
-      this.first++
+      this.#pushOut()
     }
   }
 }
@@ -190,5 +214,6 @@ function makeEntries(count: number): Entries {
     offsets: new Int32Array(count),
     lengths: new Int32Array(count),
     timesMs: new Float64Array(count),
+    madeAt: new Float64Array(count),
   }
 }

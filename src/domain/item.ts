@@ -1,14 +1,15 @@
 /**
  * An item's current state: its fields' newest values, when each last changed, and who looks at it.
  *
- * Two counters, because the modes count differently:
- *  - `seq` counts updates that changed something. It is the clock of merge mode: a field remembers the seq of its last
- *    change, and what somebody lacks who has seen everything up to seq S is every field that changed after S.
- *  - `rawSeq` counts every update, also one that repeats the values there are.
- * Both only grow, through deletions too; they begin again only when the item was purged.
+ * Two counters, because the modes count differently: `seq` counts updates that changed something, `rawSeq` counts every
+ * update, also one that repeats the values there are. Both only grow, through deletions too; they begin again only when the
+ * item was purged.
+ *
+ * Merge mode's clock is the position of the core thread (merge.ts), one for all its items: a field remembers the position of
+ * its last change, and what somebody lacks who has seen everything up to position P is every field that changed after P.
  *
  * Invariants:
- *  - changedSeqs[i] <= seq for every field; replacedSeq <= seq; nobody who is behind replacedSeq can be served a delta.
+ *  - changedAt[i] <= position for every field; replacedAt <= position; nobody who is behind replacedAt can be served a delta.
  *  - A field's value lies in the store's block blockOffsets[i] of class blockClasses[i]; length NULL_VALUE says null.
  */
 
@@ -46,7 +47,11 @@ export class Item implements Timed {
   isStale = false
   seq = 0
   rawSeq = 0
-  replacedSeq = 0
+  /** The core's position at the last change, at the last that replaced the fields, at the last mark, at the last deletion. */
+  position = 0
+  replacedAt = 0
+  markedAt = 0
+  deletedAt = 0
   /** How often the item was deleted. */
   deletions = 0
   /** The market's time of the newest update in ms since 1970, NaN when the feed gave none. */
@@ -58,7 +63,7 @@ export class Item implements Timed {
   readonly blockOffsets: number[] = []
   readonly blockClasses: number[] = []
   readonly lengths: number[] = []
-  readonly changedSeqs: number[] = []
+  readonly changedAt: number[] = []
   /** Whether the field stands in the snapshot that is being applied. */
   readonly #isNamed: boolean[] = []
 
@@ -69,8 +74,8 @@ export class Item implements Timed {
   log: ItemLog | null = null
   readonly sources: Source[] = []
   lastSource: Source | null = null
-  /** Subscriptions on this thread. */
-  subscriptionCount = 0
+  /** Interests on this thread. */
+  interestCount = 0
   /** On its home: the places (in the list of peers) of the core threads that keep a replica. */
   readonly replicas: number[] = []
   /** By place in `replicas`: the wish that the replica answers. */
@@ -153,7 +158,7 @@ export class Item implements Timed {
     this.blockOffsets[index] = NO_ROOM
     this.blockClasses[index] = 0
     this.lengths[index] = NULL_VALUE
-    this.changedSeqs[index] = 0
+    this.changedAt[index] = 0
     this.#isNamed[index] = false
     return index
   }
@@ -208,7 +213,7 @@ export class Item implements Timed {
         this.blockOffsets[kept] = this.blockOffsets[i]!
         this.blockClasses[kept] = this.blockClasses[i]!
         this.lengths[kept] = this.lengths[i]!
-        this.changedSeqs[kept] = this.changedSeqs[i]!
+        this.changedAt[kept] = this.changedAt[i]!
         this.#isNamed[kept] = true
       }
       kept++

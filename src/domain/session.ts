@@ -1,82 +1,132 @@
 /**
- * A client's subscriptions and what it lacks. It knows where its connection is (edge thread, slot, generation) but no
- * socket. What it was sent lies in the thread's table of subscriptions.
+ * What a client wants and what it was sent. A session outlives its streams: it knows where the present one is (edge
+ * thread, slot, generation of the connection), or that there is none, but no socket. What it was sent of each item lies in
+ * the thread's table of interests.
  *
  * States: IDLE (nothing to send), READY (queued for its flush), GATHERING (waits in the bucket of its maxDelay),
- * BLOCKED (has something, and its connection's window is full), ENDING (only its last words are left), ENDED.
+ * BLOCKED (has something, and its connection's window is full), PACED (has something, and its bandwidth is used up), UNBOUND
+ * (has no stream), ENDING (only its last words are left), ENDED.
+ *
+ * Positions: each flush has the core's position of its turn; `sentAt` is that of the newest one.
+ *
+ * Its one timer is due in UNBOUND when it was without a stream for too long, in PACED when it may send again, and in a
+ * poll when that was held long enough.
  */
 
+import type { Timed } from '#src/time/timing-wheel.ts'
 import type { DelayBucket } from './delay-buckets.ts'
-import type { Encoding, Mode, OnLost } from './stream-request.ts'
-import { NONE, type Subscriptions } from './subscriptions.ts'
+import { type Interests, NONE } from './interests.ts'
+import type { LeftLog } from './left-log.ts'
+import type { RequestOrder } from './request-order.ts'
+import type { SessionEvents } from './session-events.ts'
+import type { Encoding, Transport } from './session-request.ts'
+import type { Subscription } from './subscription.ts'
 
 export const IDLE = 0
 export const READY = 1
 export const GATHERING = 2
 export const BLOCKED = 3
-export const ENDING = 4
-export const ENDED = 5
+export const PACED = 4
+export const UNBOUND = 5
+export const ENDING = 6
+export const ENDED = 7
 
-/** Told when a session that was idle has something to send. */
-export type OnReady = (session: Session) => void
+/** What a session asks of whoever keeps it. */
+export interface SessionOwner {
+  /** It was idle and has something to send. */
+  onReady(session: Session): void
+  onTimer(session: Session, nowMs: number): void
+}
 
-export interface SessionOrigin {
-  readonly id: string
+/** Where a session's stream is. */
+export interface Binding {
   readonly edge: number
   readonly slot: number
   readonly generation: number
   readonly address: string
+  readonly transport: Transport
   readonly encoding: Encoding
-  readonly mode: Mode
-  readonly onLost: OnLost
-  readonly sinceMs: number
 }
 
-export class Session {
-  readonly origin: SessionOrigin
-  /** 0 SSE, 1 NDJSON: the place of its encoding in caches. */
-  readonly codec: number
-  readonly edge: number
-  readonly slot: number
-  readonly generation: number
-  readonly bucket: DelayBucket | null
-  /** Its numbers in the tables: its own, those of its subscriptions, and where its next flush begins. */
+export class Session implements Timed {
+  readonly id: string
+  readonly sinceMs: number
+  /** The core's position when it began. */
+  readonly startedAt: number
+  readonly subscriptions: Subscription[] = []
+  /** Its present stream, or its last one. */
+  binding: Binding
+  /** Of the binding, side by side for the hot path: the place of its encoding in caches, and where it is. */
+  codec = 0
+  edge = 0
+  slot = 0
+  generation = 0
+  isPoll = false
+  isConfirming = false
+  bucket: DelayBucket | null = null
+  /** Its numbers in the tables: its own, those of its interests, and where its next flush begins. */
   number = NONE
   first = 0
   end = 0
   turn = 0
+  /** log2 of the interests that it has numbers for; NONE when it has had none. */
+  runBits = NONE
+  /** It stands in a queue for its flush. */
+  isQueued = false
   #state: number = IDLE
+
+  /** The position of its newest flush. */
+  sentAt: number
+  /** Behind the position that it was last set back to, up to here, nothing that was sent counts. */
+  voidFrom = 0
+  voidTo = 0
+  /** The first record of its present stream, while it has not been sent. */
+  welcome: string | null = null
+  events: SessionEvents | null = null
+  left: LeftLog | null = null
+  requests: RequestOrder | null = null
+  /** Bytes a second; 0 is no limit. `paidMs`: up to when what was sent is paid for. */
+  maxBandwidth = 0
+  paidMs = 0
+  /** A poll was held long enough: its answer is due, whatever there is. */
+  isAnswerDue = false
+  /** Of a poll. */
+  waitMs = 0
 
   /** The ledger (law 8): of what was published to this session, what became of it. */
   handedOver = 0
   conflated = 0
   dropped = 0
+  /** Handed over, not received, and so waiting again. */
+  recalled = 0
   /** For the rate in /sessions: handed over at the last look, and when that was. */
   lookedAtMs: number
   handedOverAtLook = 0
 
-  readonly #onReady: OnReady
-  readonly #subscriptions: Subscriptions
+  timerDueMs = 0
+  timerNext: Timed | null = null
+  timerPrev: Timed | null = null
+  readonly #owner: SessionOwner
+  readonly #interests: Interests
 
-  /** Enters itself and `count` subscriptions into the tables. */
+  /** Enters itself into the table of interests, without any. */
   constructor(
-    origin: SessionOrigin,
-    codec: number,
-    bucket: DelayBucket | null,
-    subscriptions: Subscriptions,
-    count: number,
-    onReady: OnReady,
+    id: string,
+    binding: Binding,
+    startedAt: number,
+    nowMs: number,
+    interests: Interests,
+    owner: SessionOwner,
   ) {
-    this.origin = origin
-    this.codec = codec
-    this.edge = origin.edge
-    this.slot = origin.slot
-    this.generation = origin.generation
-    this.bucket = bucket
-    this.lookedAtMs = origin.sinceMs
-    this.#onReady = onReady
-    this.#subscriptions = subscriptions
-    subscriptions.open(this, count)
+    this.id = id
+    this.binding = binding
+    this.sinceMs = nowMs
+    this.startedAt = startedAt
+    this.sentAt = startedAt
+    this.lookedAtMs = nowMs
+    this.#owner = owner
+    this.#interests = interests
+    interests.open(this)
     this.state = IDLE
   }
 
@@ -86,15 +136,28 @@ export class Session {
 
   set state(state: number) {
     this.#state = state
-    if (this.number !== NONE) this.#subscriptions.idle[this.number] = state === IDLE ? 1 : 0
+    if (this.number !== NONE) this.#interests.idle[this.number] = state === IDLE ? 1 : 0
+  }
+
+  get isBound(): boolean {
+    return this.#state < UNBOUND
   }
 
   get count(): number {
     return this.end - this.first
   }
 
+  subscriptionOf(id: number): Subscription | null {
+    for (const subscription of this.subscriptions) if (subscription.id === id) return subscription
+    return null
+  }
+
   /** It was idle, and has something to send. */
   onReady(): void {
-    this.#onReady(this)
+    this.#owner.onReady(this)
+  }
+
+  onTimer(nowMs: number): void {
+    this.#owner.onTimer(this, nowMs)
   }
 }

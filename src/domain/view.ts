@@ -1,23 +1,24 @@
 /**
- * What makes two subscriptions lack the same things: an item, the fields asked for, the mode. A view counts the updates
+ * What makes two interests lack the same things: an item, the fields asked for, the mode. A view counts the updates
  * that concern it (`seq`), knows who has all of them, and keeps the bodies that were made for it until it changes.
  *
- * Merge mode's deltas: the fields that changed after seq S are nested sets as S falls, so the number of such fields names
+ * Merge mode's deltas: the fields that changed after position P are nested sets as P falls, so the number of such fields names
  * the set, and a view of F fields has at most F deltas at any time, whatever its subscribers' phases. That number is the
  * key of the body cache.
  *
  * A choice of fields is one of names: a field gets its number with the first update that has it, and the view learns it
  * then (FieldTable.await), so that what subscribers ask for fills no table.
  *
- * Invariant: a subscription without a frequency limit stands in `members`, at the place that the table of subscriptions
+ * Invariant: an interest without a frequency limit stands in `members`, at the place that the table of interests
  * says; one with a limit in `limits`, at that place.
  */
 
 import type { FrequencyLimit } from './frequency-limit.ts'
+import type { Interests } from './interests.ts'
 import type { Item } from './item.ts'
+import { ENTRY_SNAPSHOT, type ItemLog, NULL_LENGTH } from './item-log.ts'
 import type { RawBudget } from './raw-budget.ts'
-import type { Mode } from './stream-request.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Mode } from './session-request.ts'
 
 /** Places in the body cache that are no deltas. A delta of k fields stands at BODY_DELTA + k - 1. */
 export const BODY_SNAPSHOT = 0
@@ -39,7 +40,7 @@ const MEMBERS_MIN = 4
 export class Run {
   /** Of the body heap. */
   epoch = 0
-  /** Positions of subscriptions. */
+  /** Positions of interests. */
   from = 0
   to = 0
   /** Raw: the view's seq before the run. */
@@ -62,11 +63,12 @@ export class BodyCache {
 export class View {
   // What a flush reads first, side by side.
   seq: number
-  /** The position of who has everything. Merge: the seq of the item's last change that concerned the view. Raw: the log's end then. */
+  /** The position of who has everything. Merge: the core's at the last change that concerned the view. Raw: the log's end then. */
   end: number
   /** By encoding. */
   sseRun: Run | null = null
   ndjsonRun: Run | null = null
+  terseRun: Run | null = null
   readonly mode: Mode
   readonly item: Item
   /** Numbers of the fields that exist among those asked for, or null for all. */
@@ -76,40 +78,55 @@ export class View {
   /** A bit a field, where the choice has many. */
   #fieldBits: Uint32Array | null = null
   readonly key: string
+  /** Tells it from all other views of its thread; given out anew when it is gone. */
+  number = 0
+  /** Names of the fields asked for, in the order in which the terse encoding has them; null for all. */
+  readonly names: readonly string[] | null
+  /** Their numbers, -1 where none is known; filled by whoever looks. */
+  readonly placeIds: number[]
   /** The market's time of the newest update that concerned the view, NaN when it came without. */
   timeMs: number
-  /** Two numbers a member: the subscription's and its session's. */
+  /** Two numbers a member: the interest's and its session's. */
   members = new Int32Array(MEMBERS_MIN * 2)
   memberCount = 0
   readonly limits: FrequencyLimit[] = []
   /** By encoding. */
-  readonly caches: (BodyCache | null)[] = [null, null]
+  readonly caches: (BodyCache | null)[] = []
   /** The place in the item's list of views. */
   index = 0
   /** Raw: what its caches are counted in, and how much of it they have taken. */
   budget: RawBudget | null = null
   takenBytes = 0
 
-  constructor(item: Item, mode: Mode, fieldIds: readonly number[] | null, key: string) {
+  constructor(
+    item: Item,
+    mode: Mode,
+    fieldIds: readonly number[] | null,
+    key: string,
+    names: readonly string[] | null = null,
+  ) {
     this.item = item
     this.mode = mode
     this.fieldIds = fieldIds === null ? null : []
     if (fieldIds !== null) for (const fieldId of fieldIds) this.addField(fieldId)
     this.key = key
+    this.names = names
+    this.placeIds = names === null ? [] : names.map(() => -1)
     this.timeMs = item.timeMs
     this.seq = mode === 'raw' ? item.rawSeq : item.seq
-    this.end = mode === 'raw' ? (item.log?.end ?? 0) : item.seq
+    this.end = mode === 'raw' ? (item.log?.end ?? 0) : item.position
   }
 
   runOf(codec: number): Run | null {
-    return codec === 0 ? this.sseRun : this.ndjsonRun
+    return codec === 0 ? this.sseRun : codec === 1 ? this.ndjsonRun : this.terseRun
   }
 
   /** The run of an encoding, to be written anew. */
   newRun(codec: number): Run {
     const run = this.runOf(codec) ?? new Run()
     if (codec === 0) this.sseRun = run
-    else this.ndjsonRun = run
+    else if (codec === 1) this.ndjsonRun = run
+    else this.terseRun = run
     return run
   }
 
@@ -117,6 +134,7 @@ export class View {
   forgetRuns(): void {
     this.sseRun = null
     this.ndjsonRun = null
+    this.terseRun = null
   }
 
   includes(fieldId: number): boolean {
@@ -153,17 +171,17 @@ export class View {
     return this.memberCount + this.limits.length
   }
 
-  /** Calls back with each subscription and its session. */
-  forEach(visit: (subscription: number, session: number) => void): void {
+  /** Calls back with each interest and its session. */
+  forEach(visit: (interest: number, session: number) => void): void {
     for (let i = 0; i < this.memberCount; i++) visit(this.members[i * 2]!, this.members[i * 2 + 1]!)
-    for (const { subscription, session } of this.limits) visit(subscription, session)
+    for (const { interest, session } of this.limits) visit(interest, session)
   }
 
-  add(subscriptions: Subscriptions, subscription: number, session: number): void {
-    subscriptions.views[subscription] = this
-    const limit = subscriptions.limits[subscription]!
+  add(interests: Interests, interest: number, session: number): void {
+    interests.views[interest] = this
+    const limit = interests.limits[interest]!
     if (limit !== null) {
-      subscriptions.places[subscription] = this.limits.length
+      interests.places[interest] = this.limits.length
       this.limits.push(limit)
       return
     }
@@ -173,26 +191,61 @@ export class View {
       this.members = members
     }
     const place = this.memberCount++
-    subscriptions.places[subscription] = place
-    this.members[place * 2] = subscription
+    interests.places[interest] = place
+    this.members[place * 2] = interest
     this.members[place * 2 + 1] = session
   }
 
+  /** An interest has got another number. */
+  renumber(interests: Interests, interest: number): void {
+    const place = interests.places[interest]!
+    const limit = interests.limits[interest]!
+    if (limit !== null) limit.interest = interest
+    else this.members[place * 2] = interest
+  }
+
   /** The last one takes its place. The caller sees to its wait and its timer. */
-  remove(subscriptions: Subscriptions, subscription: number): void {
-    const place = subscriptions.places[subscription]!
-    subscriptions.views[subscription] = null
-    if (subscriptions.limits[subscription] !== null) {
+  remove(interests: Interests, interest: number): void {
+    const place = interests.places[interest]!
+    interests.views[interest] = null
+    if (interests.limits[interest] !== null) {
       const last = this.limits.pop()!
-      if (last.subscription === subscription) return
+      if (last.interest === interest) return
       this.limits[place] = last
-      subscriptions.places[last.subscription] = place
+      interests.places[last.interest] = place
       return
     }
     const last = --this.memberCount
     const moved = this.members[last * 2]!
     this.members[place * 2] = moved
     this.members[place * 2 + 1] = this.members[last * 2 + 1]!
-    subscriptions.places[moved] = place
+    interests.places[moved] = place
   }
+}
+
+/** How many of the view's fields changed after the core's position `since`. */
+export function changedCount(view: View, since: number): number {
+  const { item } = view
+  const { changedAt } = item
+  let count = 0
+  if (view.fieldIds === null) {
+    for (let i = 0; i < item.fieldCount; i++) if (changedAt[i]! > since) count++
+  } else {
+    for (let i = 0; i < item.fieldCount; i++) if (changedAt[i]! > since && view.includes(item.fieldIds[i]!)) count++
+  }
+  return count
+}
+
+/** Whether the update at `position` is one of the view's: what its seq counts. */
+export function concerns(view: View, log: ItemLog, position: number): boolean {
+  if (view.fieldIds === null || log.kindAt(position) === ENTRY_SNAPSHOT) return true
+  const { bytes } = log
+  const end = log.offsetAt(position) + log.lengthAt(position)
+  let at = log.offsetAt(position)
+  while (at < end) {
+    if (view.includes(bytes[at]! | (bytes[at + 1]! << 8))) return true
+    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+    at += 4 + (length === NULL_LENGTH ? 0 : length)
+  }
+  return false
 }

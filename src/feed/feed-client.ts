@@ -15,19 +15,24 @@
  *    counted as lost and not sent again, as newer values make it old: onReconnect is where snapshots are published anew.
  *  - After close() has resolved nothing is left that keeps the process.
  *
+ * A feed may also handle messages that clients send to targets (`handles`, `onMessage`): see feed-messages.ts.
+ *
  * The other side of src/codec/feed-reply.ts, which tells the server's lines.
  */
 
 import { randomInt } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { assert } from '#src/assert.ts'
-import { FEED_PROTOCOL_VERSION } from '#src/codec/feed-reply.ts'
+import { FEED_HANDLES_MAX, FEED_PROTOCOL_VERSION } from '#src/codec/feed-reply.ts'
 import { LineSplitter } from '#src/codec/lines.ts'
 import type { RandomSource } from '#src/domain/random.ts'
 import { ProgramError } from '#src/errors.ts'
 import { type Clock, realClock } from '#src/time/clock.ts'
 import { Alarm, soon } from '#src/time/real-timers.ts'
+import { FeedMessages, LINE_BYTES_MAX, type MessageHandler } from './feed-messages.ts'
 import { LineWindow } from './line-window.ts'
+
+export type { FeedMessage, MessageHandler } from './feed-messages.ts'
 
 /**
  * connecting: until the server's welcome. connected: lines may go out. waiting: until the next try. closing: close() waits
@@ -63,6 +68,10 @@ export interface FeedOptions {
   /** Somebody reads the item. Told anew after a reconnection; items that are not told again are not wanted any more. */
   readonly onWanted?: (item: string) => void
   readonly onUnwanted?: (item: string) => void
+  /** Targets that this feed handles, at most 64; one that ends in `*` stands for all that begin with what is before it. */
+  readonly handles?: readonly string[]
+  /** A client's message to one of them. Called as they come, whether those before are answered or not. */
+  readonly onMessage?: MessageHandler
   readonly onError?: (error: FeedLineError) => void
   /** `detail` says why, e.g. ECONNREFUSED or SERVER_CLOSING; often empty. `lost` is how many lines were lost just now. */
   readonly onStateChange?: (state: FeedState, detail: string, lost: number) => void
@@ -70,7 +79,7 @@ export interface FeedOptions {
   readonly onReconnect?: () => void
   /** The wait before try n is drawn from 0 to min(maxMs, minMs * 2^n). */
   readonly reconnect?: { readonly minMs: number; readonly maxMs: number }
-  /** How long close() waits for acknowledgements, and for the server to end the connection. */
+  /** How long close() waits for answers and acknowledgements, and for the server to end the connection. */
   readonly closeTimeoutMs?: number
   readonly random?: RandomSource
   readonly clock?: Clock
@@ -83,6 +92,7 @@ const DEFAULTS = {
   name: 'feed',
   onDemand: false,
   heartbeatMs: 0,
+  handles: [] as readonly string[],
   reconnect: { minMs: 100, maxMs: 10_000 },
   closeTimeoutMs: 5_000,
   clock: realClock,
@@ -94,10 +104,10 @@ const DEFAULTS = {
 const SOCKET_BYTES_MAX = 262_144
 /** Lines of one turn beyond this are written at once. */
 const BATCH_BYTES = 65_536
-/** The longest line: the most that a server can be set to read. */
-const LINE_BYTES_MAX = 16_777_216
 /** The longest line of the server; its errors show at most a few hundred bytes. */
 const REPLY_BYTES_MAX = 65_536
+/** The same with messages: as long as the longest request of a client, and what is around it. */
+const MESSAGE_BYTES_MAX = LINE_BYTES_MAX + REPLY_BYTES_MAX
 /** A server that accepts and says nothing is given up after this. */
 const WELCOME_TIMEOUT_MS = 10_000
 /** A heartbeat goes out when so much of its time has passed in silence: before it is missed. */
@@ -137,6 +147,8 @@ export class FeedClient {
   refused = 0
   readonly #options: FeedOptions & typeof DEFAULTS
   readonly #window = new LineWindow()
+  readonly #messages: FeedMessages
+  readonly #greeting: string
   /** Tries a connection again; or gives up the welcome, or a close; or sends a heartbeat. */
   readonly #alarm = new Alarm(() => this.#onAlarm())
   #state: FeedState = 'connecting'
@@ -159,13 +171,19 @@ export class FeedClient {
 
   constructor(options: FeedOptions) {
     this.#options = { ...DEFAULTS, ...withoutUndefined(options) }
-    const { heartbeatMs, reconnect } = this.#options
+    const { name, onDemand, heartbeatMs, handles, onMessage, reconnect } = this.#options
     const isHeartbeat = Number.isInteger(heartbeatMs) && heartbeatMs >= HEARTBEAT_MS_MIN
     assert(
       heartbeatMs === 0 || (isHeartbeat && heartbeatMs <= HEARTBEAT_MS_MAX),
       'heartbeatMs is 0 or 100 to 3,600,000',
     )
     assert(reconnect.minMs >= 0 && reconnect.maxMs >= reconnect.minMs, 'reconnect.maxMs is at least reconnect.minMs')
+    assert(handles.length <= FEED_HANDLES_MAX, 'a feed handles at most 64 targets')
+    assert(handles.length === 0 || onMessage !== undefined, 'a feed that handles targets has an onMessage')
+    const targets = handles.length === 0 ? {} : { handles }
+    this.#greeting = JSON.stringify({ feed: name, onDemand, heartbeat: heartbeatMs, ...targets })
+    assert(this.#greeting.length * 3 < BATCH_BYTES, 'the names in a greeting are not that long')
+    this.#messages = new FeedMessages(onMessage, line => this.#sendAnswer(line))
     this.#connect()
   }
 
@@ -173,7 +191,7 @@ export class FeedClient {
     return this.#state
   }
 
-  /** Lines taken by publish, publishLine and delete, over all connections: acknowledged, lost, or on their way. */
+  /** Lines of publish, publishLine and delete, and answers, over all connections: acknowledged, lost, or on their way. */
   get linesSent(): number {
     return this.#window.linesSent
   }
@@ -228,7 +246,10 @@ export class FeedClient {
     return new Promise((resolve, reject) => this.#flushWaiters.push({ resolve, reject }))
   }
 
-  /** Waits for what is on its way, up to closeTimeoutMs, and ends the connection for good. Never rejects. */
+  /**
+   * Waits for the messages at work and what is on its way, up to closeTimeoutMs, and ends the connection for good. Messages
+   * that come meanwhile are not handed over: to their clients the feed has gone. Never rejects.
+   */
   close(): Promise<void> {
     if (this.#closed !== null) return this.#closed
     this.#closed = new Promise(resolve => {
@@ -248,9 +269,20 @@ export class FeedClient {
   // ── Lines out ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #hasRoom(): boolean {
+    return this.#state === 'connected' && this.#hasWayOut()
+  }
+
+  /** There is room for a line, if only for one that has to go before the client closes. */
+  #hasWayOut(): boolean {
     const socket = this.#socket
-    if (this.#state !== 'connected' || socket === null || this.#window.room() <= 0) return false
+    if (socket === null || socket.writableEnded || this.#window.room() <= 0) return false
     return socket.writableLength + this.#batchLength < SOCKET_BYTES_MAX
+  }
+
+  #sendAnswer(line: string): boolean {
+    if (!this.#hasWayOut()) return false
+    this.#append(line)
+    return true
   }
 
   #admit(): boolean {
@@ -315,13 +347,13 @@ export class FeedClient {
   #connect(): void {
     const { host, port, clock, socketFactory } = this.#options
     this.#detail = ''
-    this.#replies = new LineSplitter(REPLY_BYTES_MAX)
+    this.#replies = new LineSplitter(this.#options.handles.length > 0 ? MESSAGE_BYTES_MAX : REPLY_BYTES_MAX)
     this.#setAlarm(clock.nowMs() + WELCOME_TIMEOUT_MS)
     const socket = socketFactory(port, host)
     this.#socket = socket
     socket.setKeepAlive(true, KEEPALIVE_MS)
     socket.on('data', (chunk: Buffer) => this.#onData(socket, chunk))
-    socket.on('drain', () => this.#wakeRoomWaiters())
+    socket.on('drain', () => this.#onRoom())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#detail === '') this.#detail = error.code ?? error.message
     })
@@ -333,6 +365,7 @@ export class FeedClient {
     if (this.#socket !== socket) return
     this.#socket = null
     this.#batchLength = 0
+    this.#messages.drop()
     const lostNow = this.#window.close()
     this.#wakeFlushWaiters()
     if (this.#closed !== null) {
@@ -353,6 +386,7 @@ export class FeedClient {
     this.#alarm.clear()
     this.#dueMs = Number.POSITIVE_INFINITY
     this.#batchLength = 0
+    this.#messages.drop()
     const lost = lostNow + this.#window.close()
     this.#wakeFlushWaiters()
     this.#rejectRoomWaiters()
@@ -362,7 +396,7 @@ export class FeedClient {
 
   /** When closing: nothing is on its way any more, so this side of the connection ends; the server ends its own. */
   #endWhenFlushed(): void {
-    if (this.#state !== 'closing' || this.#window.unacked() > 0) return
+    if (this.#state !== 'closing' || this.#window.unacked() > 0 || !this.#messages.isDone) return
     this.#flush()
     this.#socket?.end()
   }
@@ -447,6 +481,7 @@ export class FeedClient {
     else if (ack !== undefined) this.#onAck(ack)
     else if (typeof wanted === 'string') this.#options.onWanted?.(wanted)
     else if (typeof unwanted === 'string') this.#options.onUnwanted?.(unwanted)
+    else if (reply.message !== undefined) this.#onMessage(reply)
     else if (isRecord(error)) this.#onLineError(error)
     else if (isRecord(closing)) this.#detail = String(closing.code)
     // Anything else is of a later version, which may say more.
@@ -458,9 +493,9 @@ export class FeedClient {
       this.#fail('PROTOCOL_ERROR')
       return
     }
-    const { name, onDemand, heartbeatMs, clock } = this.#options
+    const { heartbeatMs, clock } = this.#options
     this.#window.open(windowLines)
-    this.#appendStray(JSON.stringify({ feed: name, onDemand, heartbeat: heartbeatMs }))
+    this.#appendStray(this.#greeting)
     this.#setAlarm(heartbeatMs > 0 ? clock.nowMs() + heartbeatMs * HEARTBEAT_PART : Number.POSITIVE_INFINITY)
     const isAgain = this.#hasConnected
     this.#hasConnected = true
@@ -475,9 +510,13 @@ export class FeedClient {
       return
     }
     this.#attempts = 0
-    this.#wakeRoomWaiters()
+    this.#onRoom()
     this.#wakeFlushWaiters()
     this.#endWhenFlushed()
+  }
+
+  #onMessage(reply: Record<string, unknown>): void {
+    if (this.#state === 'connected' && !this.#messages.take(reply)) this.#fail('PROTOCOL_ERROR')
   }
 
   #onLineError(error: Record<string, unknown>): void {
@@ -486,6 +525,11 @@ export class FeedClient {
   }
 
   // ── Who waits ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onRoom(): void {
+    this.#messages.sendWaiting()
+    this.#wakeRoomWaiters()
+  }
 
   #wakeRoomWaiters(): void {
     if (this.#roomWaiters.length === 0 || !this.#hasRoom()) return

@@ -110,12 +110,17 @@ export const METRICS = {
     'Updates superseded by a newer value before they were sent.',
   ),
   updatesDropped: counter('millrace_updates_dropped_total', 'Updates discarded by a named policy.'),
+  updatesRecalled: counter(
+    'millrace_updates_recalled_total',
+    'Updates handed over that a client had not got when it resumed: they wait again.',
+  ),
   updatesLost: counter('millrace_updates_lost_total', 'Updates gone with a fault: a thread, a connection.'),
   updatesRefused: counter('millrace_updates_refused_total', 'Updates that were not let in: a bound was reached.'),
   updatesWaiting: gauge('millrace_updates_waiting', 'Updates that sessions have not been sent yet.'),
 
   items: gauge('millrace_items', 'Items held.'),
-  sessions: gauge('millrace_sessions', 'Open sessions.'),
+  sessions: gauge('millrace_sessions', 'Sessions, with a stream or without.'),
+  sessionsUnbound: gauge('millrace_sessions_unbound', 'Sessions that have no stream at present.'),
   connections: gauge('millrace_connections', 'Open connections of clients.'),
   connectionsOpened: counter('millrace_connections_total', 'Connections of clients that were let in.'),
   connectionsRefused: counter('millrace_connections_refused_total', 'Connections of clients that were not let in.'),

@@ -14,6 +14,8 @@
  * and a core that took it could take what another has set for the slot's next connection. So a `writable` may come that
  * nobody waits for.
  *
+ * Beside each word stands the window of its slot, where the edge has set one: how many bytes may be in flight.
+ *
  * Counters: float64 cells, each block written by one thread and read by any. An aligned store of 8 bytes is not torn on
  * the 64-bit machines that Node 24 runs on; a reader may see it a little late, which does for metrics.
  *
@@ -30,16 +32,30 @@ export const IN_FLIGHT_BYTES_MAX = WAITING - 1
 export class InFlightWords {
   readonly slots: number
   readonly #words: Int32Array<SharedArrayBuffer>
+  readonly #windows: Int32Array<SharedArrayBuffer>
 
   /** The memory for `slots` connections, all zero: to be sent to both threads. */
   static create(slots: number): SharedArrayBuffer {
     assert(Number.isInteger(slots) && slots > 0, 'there is at least one slot')
-    return new SharedArrayBuffer(slots * Int32Array.BYTES_PER_ELEMENT)
+    return new SharedArrayBuffer(slots * 2 * Int32Array.BYTES_PER_ELEMENT)
   }
 
   constructor(memory: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory)
-    this.slots = this.#words.length
+    this.slots = memory.byteLength / (2 * Int32Array.BYTES_PER_ELEMENT)
+    this.#words = new Int32Array(memory, 0, this.slots)
+    this.#windows = new Int32Array(memory, this.slots * Int32Array.BYTES_PER_ELEMENT, this.slots)
+  }
+
+  /** Edge: at most `bytes` are to be in flight; 0 takes the setting back. */
+  setWindow(slot: number, bytes: number): void {
+    assertBytes(bytes)
+    Atomics.store(this.#windows, slot, bytes)
+  }
+
+  /** The window of a slot, `otherwise` where none is set. */
+  window(slot: number, otherwise: number): number {
+    const bytes = Atomics.load(this.#windows, slot)
+    return bytes === 0 ? otherwise : bytes
   }
 
   /** Core: `bytes` more are on their way. */
@@ -64,6 +80,11 @@ export class InFlightWords {
   /** Core: stops at the window. Look at the bytes once more after it; the mark stays in any case. */
   setWaiting(slot: number): void {
     Atomics.or(this.#words, slot, WAITING)
+  }
+
+  /** Edge: whether batch waits for the window. */
+  isWaiting(slot: number): boolean {
+    return (Atomics.load(this.#words, slot) & WAITING) !== 0
   }
 
   /** Edge: clears *waiting*; true when it was set. One load when it is not. */

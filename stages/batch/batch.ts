@@ -8,23 +8,30 @@
  * A turn takes up to `flushSessionsMax` sessions of an edge in two passes: the first decides for each which bodies it
  * gets and finds those in step; the second writes one record per group and only then changes what the sessions have.
  *
- * In flight per connection: at most `windowBytes`, or one flush when nothing else is (a single body may be larger than
- * `flushBytesMax`, then it goes alone).
+ * Each turn has a position of its own, and a session at most one flush in it: so a client that tells the position of the
+ * last flush that it has handled tells exactly what it has (rewind.ts).
+ *
+ * In flight per connection: at most its window, or one flush when nothing else is (a single body may be larger than
+ * `flushBytesMax`, then it goes alone). Where the peer confirms, up to half a window may be in flight unnoticed: what is
+ * left below it counts as nothing. A session with a cap on its bandwidth waits until what it was sent is paid for.
  */
 
 import { copyBytes } from '#src/bytes.ts'
-import { HEAD_BYTES_MAX, STREAM_CODECS } from '#src/codec/json-stream.ts'
-import { CLOCK_WRAP_MS, CONNECTION_BYTES, CONTROL_TEXT, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
+import { HEAD_BYTES_MAX, ID_OFFSET, STREAM_CODECS, type StreamCodec } from '#src/codec/json-stream.ts'
+import { CLOCK_WRAP_MS, CONNECTION_BYTES, CONTROL_TEXT_3, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
+import { closeCodeOf } from '#src/codec/websocket-frame.ts'
 import type { Config } from '#src/config/config.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
+import { type Interests, NONE } from '#src/domain/interests.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
-import { BLOCKED, ENDED, ENDING, IDLE, READY, type Session } from '#src/domain/session.ts'
-import { NONE, type Subscriptions } from '#src/domain/subscriptions.ts'
+import { BLOCKED, ENDED, ENDING, IDLE, PACED, READY, type Session } from '#src/domain/session.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
+import type { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { BATCH, M, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
+import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Stage } from '#stages/stage.ts'
 import { Bodies } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
@@ -41,6 +48,10 @@ const TOKENS_MAX = 1 << 16
 /** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
 const NEAR_PARTS = 4
 
+/** Of a second's bandwidth, so much goes in one flush; but not less than this many bytes. */
+const PACE_PARTS = 4
+const PACED_BYTES_MIN = 512
+
 /** Where a session's flushes go. */
 export interface BatchOutput {
   readonly ring: RecordProducer
@@ -50,22 +61,37 @@ export interface BatchOutput {
 export interface BatchDeps {
   readonly config: Config
   readonly outputs: readonly BatchOutput[]
-  readonly subscriptions: Subscriptions
+  readonly interests: Interests
   readonly fields: FieldTable
   readonly store: ValueStore
   readonly metrics: ThreadMetrics
-  /** `EPOCH.` in ASCII: this core's life, before each position. */
-  readonly epoch: Buffer
-  readonly position: () => number
+  /** The position of the next turn. */
+  readonly advance: () => number
+  readonly wheel: TimingWheel
   /** The session has been told its last; it ends. */
   readonly onEnded: (session: Session) => void
+  /** The session's poll is answered. */
+  readonly onPollAnswered: (session: Session) => void
+  /** An interest of raw mode has fallen behind its log, and its subscription is to end then. */
+  readonly onLost: (session: Session, subscription: number) => void
+}
+
+/** The last words of a stream. */
+interface LastWords {
+  readonly slot: number
+  readonly generation: number
+  readonly closeCode: number
+  readonly bytes: Buffer
+  /** The session that ends with its stream; null where it lives on. */
+  readonly session: Session | null
 }
 
 interface Flow {
+  readonly edge: number
   readonly output: BatchOutput
   readonly ready: ReadyQueue
-  /** Sessions that are to be told why they end. */
-  readonly ending: { session: Session; last: Buffer }[]
+  /** Streams that are to be told why they end. */
+  readonly ending: LastWords[]
   isFull: boolean
   readonly ahead: WritesAhead
 }
@@ -80,6 +106,14 @@ export class Batch implements Stage {
   readonly #collector: Collector
   readonly #handover: Handover
   #nowMs = 0
+  #position = 0
+  /** Of the bytes written last: where in them the session's id goes, or -1. */
+  #idAt = -1
+  /** Being written. */
+  #group = 0
+  /** Subscriptions that are to end behind the turn. */
+  readonly #lost: { session: Session; id: number }[] = []
+  readonly #answered: Session[] = []
   /** The server goes down. */
   #isLast = false
   constructor(deps: BatchDeps) {
@@ -88,9 +122,10 @@ export class Batch implements Stage {
     const heapBytes = Math.max(HEAP_BYTES_MIN, Math.ceil(config.edgeRingBytes / HEAP_RING_PARTS))
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
-    this.#collector = new Collector(this.bodies, this.#groups, deps.subscriptions)
-    this.#handover = new Handover(deps.subscriptions, deps.metrics)
-    this.#flows = deps.outputs.map(output => ({
+    this.#collector = new Collector(this.bodies, this.#groups, deps.interests)
+    this.#handover = new Handover(deps.interests, deps.metrics, config.resumeEntriesMax)
+    this.#flows = deps.outputs.map((output, edge) => ({
+      edge,
       output,
       ready: new ReadyQueue(),
       ending: [],
@@ -100,6 +135,9 @@ export class Batch implements Stage {
   }
 
   enqueue(session: Session): void {
+    // It may stand in the queue of the edge that its last stream was at: it is sent on from there.
+    if (session.isQueued) return
+    session.isQueued = true
     this.#flows[session.edge]!.ready.push(session)
   }
 
@@ -135,12 +173,32 @@ export class Batch implements Stage {
     return this.#deps.config.sessionsMax
   }
 
-  /** Queues the last words of a session: it gets nothing after them. */
+  /** Queues the last words of a session: it gets nothing after them. One without a stream ends at once. */
   end(session: Session, code: ClientErrorCode, message: string, retryMs: number): void {
     if (session.state >= ENDING) return
+    if (!session.isBound) {
+      this.#deps.onEnded(session)
+      return
+    }
     session.state = ENDING
-    const last = STREAM_CODECS[session.codec]!.closing(code, message, retryMs)
-    this.#flows[session.edge]!.ending.push({ session, last })
+    this.#closeStream(session, session, code, message, retryMs)
+  }
+
+  /** Queues the last words of a session's stream; the session lives on. */
+  unbind(session: Session, code: ClientErrorCode, message: string): void {
+    this.#closeStream(session, null, code, message, 0)
+  }
+
+  #closeStream(
+    { edge, slot, generation, codec }: Session,
+    ending: Session | null,
+    code: ClientErrorCode,
+    message: string,
+    retryMs: number,
+  ): void {
+    const bytes = STREAM_CODECS[codec]!.closing(code, message, retryMs)
+    const closeCode = closeCodeOf(code)
+    this.#flows[edge]!.ending.push({ slot, generation, closeCode, bytes, session: ending })
   }
 
   /** Whether the edge is `writesMax` behind or more; then it wakes this thread when it has done some. */
@@ -159,19 +217,26 @@ export class Batch implements Stage {
     const writesNear = Math.ceil(this.#deps.config.writesAheadMax / NEAR_PARTS)
     heap.turn(heap.bytes.length >> 1)
     groups.begin()
+    this.#position = this.#deps.advance()
+    this.#handover.position = this.#position
     let settled = 0
     while (!groups.isFull) {
       const session = flow.ready.take()
       if (session === null) break
+      session.isQueued = false
       if (session.state !== READY) continue
+      if (session.edge !== flow.edge) {
+        this.enqueue(session)
+        continue
+      }
       // Its last flush is on its way: what comes meanwhile goes in one with the next, unless the edge is nearly there.
       if (inFlight.bytes(session.slot) > 0 && this.#isBehind(flow, writesNear)) {
-        flow.ready.putBack(session)
+        putBack(flow, session)
         break
       }
       const outcome = this.#collect(flow, session)
       if (outcome === TURN_FULL) {
-        flow.ready.putBack(session)
+        putBack(flow, session)
         break
       }
       if (outcome === SETTLED) settled++
@@ -180,33 +245,58 @@ export class Batch implements Stage {
     for (let group = 0; group < groups.groupCount; group++) writes += this.#write(flow, group)
     if (writes > 0 && !this.#isLast) flow.ahead.note(flow.output.ring.position(), writes)
     if (flow.isFull) this.#putBack(flow)
+    this.#settleTurn()
     return settled + writes
+  }
+
+  /** What changes a session's interests or its stream waits until nothing of the turn is under way. */
+  #settleTurn(): void {
+    const { onLost, onPollAnswered } = this.#deps
+    for (const { session, id } of this.#lost) onLost(session, id)
+    this.#lost.length = 0
+    for (const session of this.#answered) onPollAnswered(session)
+    this.#answered.length = 0
   }
 
   /** Decides what a session gets: adds it to the groups, or settles it (blocked, or nothing to send). */
   #collect(flow: Flow, session: Session): number {
-    const { windowBytes, flushBytesMax } = this.#deps.config
-    const flying = flow.output.inFlight.bytes(session.slot)
-    if (flying >= windowBytes) return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
+    if (session.maxBandwidth > 0 && session.paidMs > this.#nowMs && !this.#isLast) {
+      session.state = PACED
+      this.#deps.wheel.schedule(session, session.paidMs)
+      return SETTLED
+    }
+    const { inFlight } = flow.output
+    const { windowBytes } = this.#deps.config
+    const flying = inFlight.bytes(session.slot)
+    const window = session.isConfirming ? inFlight.window(session.slot, windowBytes) : windowBytes
+    if (flying >= window) return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
     const groups = this.#groups
     const start = groups.tokenCount
     const collector = this.#collector
-    const budget = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, windowBytes - flying - HEAD_BYTES_MAX)
-    collector.collect(session, budget, flying === 0)
+    const isAlone = flying === 0 || (session.isConfirming && flying < window >> 1)
+    collector.collect(session, this.#budgetOf(session, flying, window), isAlone)
     const { taken, kind } = collector
     if (groups.tokenCount > start) {
       const member = groups.add(session, start, collector.flushBytes, collector.flushUpdates, taken)
       groups.kinds[member] = kind
+      groups.events[member] = collector.events
       if (kind === PARTIAL) groups.parts.set(member, collector.position, collector.seq, collector.isStaleTold)
       return COLLECTED
     }
     if (taken > 0) {
-      this.#commit(flow, session, taken, 0, WHOLE, NONE)
+      this.#commit(session, taken, 0, WHOLE, NONE)
       return SETTLED
     }
     if (collector.isTurnFull) return TURN_FULL
     // Not even one body fits beside what is in flight.
     return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
+  }
+
+  #budgetOf(session: Session, flying: number, window: number): number {
+    const { flushBytesMax } = this.#deps.config
+    const room = flying === 0 ? flushBytesMax : Math.min(flushBytesMax, window - flying - HEAD_BYTES_MAX)
+    if (session.maxBandwidth === 0) return room
+    return Math.min(room, Math.max(PACED_BYTES_MIN, Math.floor(session.maxBandwidth / PACE_PARTS)))
   }
 
   /** Waits for the connection's window; false when room was made meanwhile. */
@@ -222,6 +312,7 @@ export class Batch implements Stage {
 
   /** Writes one record for all members of a group. Returns for how many. */
   #write(flow: Flow, group: number): number {
+    this.#group = group
     const groups = this.#groups
     const { ring, inFlight } = flow.output
     const count = groups.memberCounts[group]!
@@ -241,7 +332,8 @@ export class Batch implements Stage {
     const updateCount = groups.updateCounts[group]!
     words[(claim >> 2) + 2] = updateCount
     words[(claim >> 2) + 3] = this.#nowMs % CLOCK_WRAP_MS
-    const waitingSinceMs = this.#deps.subscriptions.waitingSinceMs[first.number]!
+    words[(claim >> 2) + 6] = this.#idAt
+    const waitingSinceMs = this.#deps.interests.waitingSinceMs[first.number]!
     doubles[(claim >> 3) + 2] = waitingSinceMs
     let word = (claim + FLUSH_CONNECTIONS) >> 2
     for (; member >= 0; member = groups.nextMember[member]!) {
@@ -249,7 +341,7 @@ export class Batch implements Stage {
       words[word++] = session.slot
       words[word++] = session.generation
       inFlight.add(session.slot, length)
-      this.#commit(flow, session, groups.taken[member]!, updateCount, groups.kinds[member]!, member)
+      this.#commit(session, groups.taken[member]!, updateCount, groups.kinds[member]!, member)
       groups.sessions[member] = null
     }
     ring.commit(FLUSH, bytesStart + length)
@@ -265,76 +357,105 @@ export class Batch implements Stage {
     const groups = this.#groups
     for (let member = groups.memberCount - 1; member >= 0; member--) {
       const session = groups.sessions[member] ?? null
-      if (session !== null) flow.ready.putBack(session)
+      if (session !== null) putBack(flow, session)
       groups.sessions[member] = null
     }
   }
 
-  /** The bodies one behind the other, the head before the last of them. Returns the length. */
+  /** The bodies one behind the other, the head before the last of them or the tail behind it. Returns the length. */
   #writeBytes(out: Buffer, start: number, group: number, codec: number): number {
     const groups = this.#groups
-    const { bytes } = this.bodies.heap
+    const stream = STREAM_CODECS[codec]!
     const last = groups.ends[group]! - 1
     let at = start
-    for (let token = groups.starts[group]!; token < last; token++) {
-      at = copyBytes(bytes, groups.tokens[token]!, out, at, groups.tokenLengths[token]!)
+    for (let token = groups.starts[group]!; token < last; token++) at = this.#writeToken(out, at, token, 0, stream)
+    if (!stream.hasHead) {
+      this.#idAt = -1
+      return stream.tail(out, this.#writeToken(out, at, last, 0, stream), this.#position) - start
     }
-    const offset = groups.tokens[last]!
     const before = groups.tokenLasts[last]!
-    at = copyBytes(bytes, offset, out, at, before)
-    at = STREAM_CODECS[codec]!.head(out, at, this.#deps.epoch, this.#deps.position())
-    return copyBytes(bytes, offset + before, out, at, groups.tokenLengths[last]! - before) - start
+    at = copyBytes(this.bodies.heap.bytes, groups.tokens[last]!, out, at, before)
+    this.#idAt = at - start + ID_OFFSET
+    return this.#writeToken(out, stream.head(out, at, this.#position), last, before, stream) - start
   }
 
-  /** The first `taken` subscriptions that wait have been handed over; of kind PARTIAL also a part of the next one. */
-  #commit(flow: Flow, session: Session, taken: number, updateCount: number, kind: number, member: number): void {
-    const { subscriptions } = this.#deps
+  /** A token from its byte `from` on, behind its tag. */
+  #writeToken(out: Buffer, start: number, token: number, from: number, stream: StreamCodec): number {
+    const groups = this.#groups
+    const tag = groups.tokenTags[token]!
+    const skipped = tag === 0 ? from : stream.tagSkip
+    const at = tag === 0 ? start : stream.tag(out, start, tag)
+    const { bytes } = this.bodies.heap
+    return copyBytes(bytes, groups.tokens[token]! + skipped, out, at, groups.tokenLengths[token]! - skipped)
+  }
+
+  /** The first `taken` interests that wait have been handed over; of kind PARTIAL also a part of the next one. */
+  #commit(session: Session, taken: number, updateCount: number, kind: number, member: number): void {
+    const { interests } = this.#deps
     const handover = this.#handover
-    let isEnding = false
-    let subscription = subscriptions.firstWaiting(session)
+    let interest = interests.firstWaiting(session)
     for (let i = 0; i < taken; i++) {
-      const view = subscriptions.views[subscription]!
-      if (kind === PLAIN) handover.plain(session, view, subscription, this.#nowMs)
-      else if (view.mode === 'raw') isEnding = handover.raw(session, view, subscription) || isEnding
-      else handover.merge(session, view, subscription, this.#nowMs)
-      subscriptions.clear(subscription)
-      subscription = subscriptions.nextWaiting(session, subscription)
+      const view = interests.views[interest]!
+      if (kind === PLAIN) handover.plain(session, view, interest, this.#nowMs)
+      else if (view.mode === 'raw') this.#commitRaw(session, view, interest)
+      else handover.merge(session, view, interest, this.#nowMs)
+      interests.clear(interest)
+      interest = interests.nextWaiting(session, interest)
     }
-    if (kind === PARTIAL) handover.part(subscription, this.#groups.parts, member)
+    if (kind === PARTIAL) handover.part(session, interest, this.#groups.parts, member)
     session.handedOver += updateCount
-    if (isEnding) {
-      this.end(
-        session,
-        'UPDATES_LOST',
-        'the stream fell behind the log of an item, and was to end then (onLost=end)',
-        0,
-      )
-      return
-    }
-    if (subscription === NONE) {
+    if (interest === NONE) {
       session.state = IDLE
-      subscriptions.waitingSinceMs[session.number] = Number.NaN
+      interests.waitingSinceMs[session.number] = Number.NaN
     } else {
+      handover.leave(session, interest)
       // The others come first next time: one with much to send does not starve them.
-      const behind = kind === PARTIAL ? subscription + 1 : subscription
+      const behind = kind === PARTIAL ? interest + 1 : interest
       session.turn = behind === session.end ? session.first : behind
-      flow.ready.push(session)
+      this.enqueue(session)
+    }
+    if (member !== NONE) this.#commitFlush(session, member)
+  }
+
+  #commitRaw(session: Session, view: View, interest: number): void {
+    if (!this.#handover.raw(session, view, interest)) return
+    this.#lost.push({ session, id: this.#deps.interests.ids[interest]! })
+  }
+
+  /** What a flush means to its session, beside its data. */
+  #commitFlush(session: Session, member: number): void {
+    session.sentAt = this.#position
+    if (session.welcome !== null || session.events !== null || session.isPoll) {
+      session.welcome = null
+      session.isAnswerDue = false
+      const { events } = session
+      events?.sent(this.#groups.events[member]!, this.#position)
+      if (session.isPoll) this.#answered.push(session)
+      else if (events !== null && events.waitingCount > 0 && session.state === IDLE) {
+        session.state = READY
+        this.enqueue(session)
+      }
+    }
+    if (session.maxBandwidth > 0) {
+      const bytes = this.#groups.byteCounts[this.#group]! + HEAD_BYTES_MAX
+      session.paidMs = Math.max(session.paidMs, this.#nowMs) + (bytes * MS_PER_S) / session.maxBandwidth
     }
   }
 
   #endSome(flow: Flow): number {
     let done = 0
     while (flow.ending.length > 0) {
-      const { session, last } = flow.ending[0]!
-      if (session.state !== ENDED) {
-        const claim = claimOrAwait(flow.output.ring, CONTROL_TEXT + last.length)
+      const { session, slot, generation, closeCode, bytes } = flow.ending[0]!
+      if (session?.state !== ENDED) {
+        const claim = claimOrAwait(flow.output.ring, CONTROL_TEXT_3 + bytes.length)
         if (claim < 0) break
-        const { bytes, words } = flow.output.ring.memory
-        words[claim >> 2] = session.slot
-        words[(claim >> 2) + 1] = session.generation
-        last.copy(bytes, claim + CONTROL_TEXT)
-        flow.output.ring.commit(END, CONTROL_TEXT + last.length)
-        this.#deps.onEnded(session)
+        const { memory } = flow.output.ring
+        memory.words[claim >> 2] = slot
+        memory.words[(claim >> 2) + 1] = generation
+        memory.words[(claim >> 2) + 2] = closeCode
+        bytes.copy(memory.bytes, claim + CONTROL_TEXT_3)
+        flow.output.ring.commit(END, CONTROL_TEXT_3 + bytes.length)
+        if (session !== null) this.#deps.onEnded(session)
       }
       flow.ending.shift()
       done++
@@ -343,6 +464,13 @@ export class Batch implements Stage {
   }
 }
 
+/** First again, in the order it was. */
+function putBack(flow: Flow, session: Session): void {
+  session.isQueued = true
+  flow.ready.putBack(session)
+}
+
+const MS_PER_S = 1_000
 const COLLECTED = 0
 const SETTLED = 1
 const TURN_FULL = 2

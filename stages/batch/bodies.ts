@@ -12,7 +12,9 @@ import {
   MARK_FRESH,
   MARK_STALE,
   STREAM_CODECS,
+  TERSE,
 } from '#src/codec/json-stream.ts'
+import { writeLost, writeMark } from '#src/codec/terse-stream.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
 import {
@@ -35,6 +37,7 @@ import {
 } from '#src/domain/view.ts'
 import type { BodyHeap } from './body-heap.ts'
 import type { FlushGroups } from './flush-groups.ts'
+import { definitionOf, terseBytesMax, writeTerseEntry, writeTerseState } from './terse-bodies.ts'
 
 export const NO_ROOM = -1
 
@@ -42,20 +45,6 @@ export const NO_ROOM = -1
 const PLACE_BYTES = 32
 /** A log entry that no choice of fields names. */
 const NO_FIELD = 0xffff
-
-/** Whether the update at `position` is one of the view's: what its seq counts. */
-export function concerns(view: View, log: ItemLog, position: number): boolean {
-  if (view.fieldIds === null || log.kindAt(position) === ENTRY_SNAPSHOT) return true
-  const { bytes } = log
-  const end = log.offsetAt(position) + log.lengthAt(position)
-  let at = log.offsetAt(position)
-  while (at < end) {
-    if (view.includes(bytes[at]! | (bytes[at + 1]! << 8))) return true
-    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
-    at += 4 + (length === NULL_LENGTH ? 0 : length)
-  }
-  return false
-}
 
 export class Bodies {
   readonly heap: BodyHeap
@@ -70,26 +59,13 @@ export class Bodies {
     this.#store = store
   }
 
-  /** How many of the view's fields changed after the item's seq `sinceSeq`. */
-  static changedCount(view: View, sinceSeq: number): number {
-    const { item } = view
-    const seqs = item.changedSeqs
-    let count = 0
-    if (view.fieldIds === null) {
-      for (let i = 0; i < item.fieldCount; i++) if (seqs[i]! > sinceSeq) count++
-    } else {
-      for (let i = 0; i < item.fieldCount; i++) if (seqs[i]! > sinceSeq && view.includes(item.fieldIds[i]!)) count++
-    }
-    return count
-  }
-
   snapshot(view: View, codec: number): number {
     return this.#state(view, codec, BODY_SNAPSHOT, -1)
   }
 
-  /** The `count` fields that changed after `sinceSeq`. */
-  delta(view: View, codec: number, sinceSeq: number, count: number): number {
-    return this.#state(view, codec, BODY_DELTA + count - 1, sinceSeq)
+  /** The `count` fields that changed after position `since`. */
+  delta(view: View, codec: number, since: number, count: number): number {
+    return this.#state(view, codec, BODY_DELTA + count - 1, since)
   }
 
   /**
@@ -127,7 +103,29 @@ export class Bodies {
     run.updates = last + 1 - first
     run.last = length - tokenLengths[last]!
     groups.tokenCount = first
-    groups.push(offset, length, run.last)
+    groups.push(offset, length, run.last, 0)
+  }
+
+  /** A session's own record, as text. */
+  event(codec: number, text: string): number {
+    return this.#copy(STREAM_CODECS[codec]!.event(text))
+  }
+
+  /** Terse: what the view's number stands for in subscription `id`. */
+  definition(view: View, id: number): number {
+    return this.#copy(definitionOf(view, id))
+  }
+
+  /** What a poll is answered that found nothing. */
+  blank(codec: number): number {
+    return this.#copy(STREAM_CODECS[codec]!.keepalive)
+  }
+
+  #copy(bytes: Buffer): number {
+    if (!this.heap.hasRoom(bytes.length)) return NO_ROOM
+    const start = this.heap.top
+    bytes.copy(this.heap.bytes, start)
+    return this.#finish(start, start + bytes.length)
   }
 
   stale(view: View, codec: number, isStale: boolean): number {
@@ -142,7 +140,9 @@ export class Bodies {
     const { prefix } = view.item
     if (!this.heap.hasRoom(prefix.length + BODY_BYTES_MAX)) return NO_ROOM
     const start = this.heap.top
-    return this.#finish(start, STREAM_CODECS[codec]!.lost(this.heap.bytes, start, prefix, count))
+    const out = this.heap.bytes
+    if (codec === TERSE) return this.#finish(start, writeLost(out, start, view.number, count))
+    return this.#finish(start, STREAM_CODECS[codec]!.lost(out, start, prefix, count))
   }
 
   /** The raw entry at `position`, as the view shows it under `seq`. */
@@ -161,27 +161,31 @@ export class Bodies {
     return start
   }
 
-  #state(view: View, codec: number, place: number, sinceSeq: number): number {
+  #state(view: View, codec: number, place: number, since: number): number {
     const cache = cacheOf(view, codec)
     if (cache.seqs[place] === view.seq && cache.epochs[place] === this.heap.epoch) {
       this.length = cache.lengths[place]!
       return cache.offsets[place]!
     }
-    const start = this.#writeState(view, codec, sinceSeq)
+    const start = this.#writeState(view, codec, since)
     if (start !== NO_ROOM) this.#remember(view, cache, place, view.seq, start)
     return start
   }
 
-  #writeState(view: View, codec: number, sinceSeq: number): number {
+  #writeState(view: View, codec: number, since: number): number {
     const { item } = view
     if (!this.heap.hasRoom(this.#stateBytesMax(item))) return NO_ROOM
     const out = this.heap.bytes
+    if (codec === TERSE) {
+      const top = this.heap.top
+      return this.#finish(top, writeTerseState(out, top, view, since, this.#fields, this.#store))
+    }
     const stream = STREAM_CODECS[codec]!
     const start = this.heap.top
-    let at = stream.beginUpdate(out, start, item.prefix, view.seq, sinceSeq < 0, view.timeMs)
+    let at = stream.beginUpdate(out, start, item.prefix, view.seq, since < 0, view.timeMs)
     let isFirst = true
     for (let i = 0; i < item.fieldCount; i++) {
-      if (item.changedSeqs[i]! <= sinceSeq) continue
+      if (item.changedAt[i]! <= since) continue
       const fieldId = item.fieldIds[i]!
       if (!view.includes(fieldId)) continue
       const prefix = this.#fields.prefixOf(fieldId)
@@ -197,6 +201,10 @@ export class Bodies {
     const { prefix } = view.item
     if (!this.heap.hasRoom(this.#entryBytesMax(log, position) + prefix.length)) return NO_ROOM
     const out = this.heap.bytes
+    if (codec === TERSE) {
+      const top = this.heap.top
+      return this.#finish(top, writeTerseEntry(out, top, view, log, position, seq, isSnapshot, this.#fields))
+    }
     const stream = STREAM_CODECS[codec]!
     const start = this.heap.top
     let target = stream.beginUpdate(out, start, prefix, seq, isSnapshot, log.timeMsAt(position))
@@ -217,7 +225,7 @@ export class Bodies {
   }
 
   #stateBytesMax(item: Item): number {
-    let total = item.prefix.length + BODY_BYTES_MAX
+    let total = item.prefix.length + BODY_BYTES_MAX + terseBytesMax(item.fieldCount)
     for (let i = 0; i < item.fieldCount; i++) {
       total += this.#fields.prefixOf(item.fieldIds[i]!).length + FIELD_BYTES_MAX + Math.max(0, item.lengths[i]!)
     }
@@ -233,7 +241,9 @@ export class Bodies {
       const fieldId = bytes[at]! | (bytes[at + 1]! << 8)
       const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
       const length = length16 === NULL_LENGTH ? 0 : length16
-      if (fieldId !== NO_FIELD) total += this.#fields.prefixOf(fieldId).length + FIELD_BYTES_MAX + length
+      if (fieldId !== NO_FIELD) {
+        total += this.#fields.prefixOf(fieldId).length + FIELD_BYTES_MAX + length + terseBytesMax(1)
+      }
       at += 4 + length
     }
     return total
@@ -248,7 +258,9 @@ export class Bodies {
     const { prefix } = view.item
     if (!this.heap.hasRoom(prefix.length + BODY_BYTES_MAX)) return NO_ROOM
     const start = this.heap.top
-    this.#finish(start, STREAM_CODECS[codec]!.mark(this.heap.bytes, start, prefix, mark))
+    const out = this.heap.bytes
+    if (codec === TERSE) this.#finish(start, writeMark(out, start, view.number, mark))
+    else this.#finish(start, STREAM_CODECS[codec]!.mark(out, start, prefix, mark))
     this.#remember(view, cache, place, 0, start)
     return start
   }

@@ -11,7 +11,7 @@ const NONE = -1
 const HASH_START = 0x811c9dc5
 const HASH_PRIME = 0x01000193
 
-/** What a member's subscriptions get: runs of updates only; all that they lack; that, and the next one a part. */
+/** What a member's interests get: runs of updates only; all that they lack; that, and the next one a part. */
 export const PLAIN = 0
 export const WHOLE = 1
 export const PARTIAL = 2
@@ -22,11 +22,15 @@ export class FlushGroups {
   readonly tokenLengths: Int32Array
   /** Where in the token, which may be a run of bodies, the last of them begins: a head goes before it. */
   readonly tokenLasts: Int32Array
+  /** The client's id of the subscription that the token's one body is for; 0 needs no tag. */
+  readonly tokenTags: Int32Array
   /** By member (a session of this turn). */
   readonly sessions: (Session | null)[] = []
   readonly taken: Int32Array
   /** PLAIN, WHOLE or PARTIAL; `parts` says which part. */
   readonly kinds: Uint8Array
+  /** How many of the session's events the flush holds. */
+  readonly events: Int32Array
   readonly parts: Parts
   readonly nextMember: Int32Array
   /** By group. */
@@ -50,8 +54,10 @@ export class FlushGroups {
     this.tokens = new Int32Array(tokensMax)
     this.tokenLengths = new Int32Array(tokensMax)
     this.tokenLasts = new Int32Array(tokensMax)
+    this.tokenTags = new Int32Array(tokensMax)
     this.taken = new Int32Array(membersMax)
     this.kinds = new Uint8Array(membersMax)
+    this.events = new Int32Array(membersMax)
     this.parts = new Parts(membersMax)
     this.nextMember = new Int32Array(membersMax)
     this.starts = new Int32Array(membersMax)
@@ -84,15 +90,16 @@ export class FlushGroups {
     return this.tokenCount + count <= this.tokens.length
   }
 
-  push(offset: number, length: number, last: number): void {
+  push(offset: number, length: number, last: number, tag: number): void {
     this.tokens[this.tokenCount] = offset
     this.tokenLengths[this.tokenCount] = length
     this.tokenLasts[this.tokenCount] = last
+    this.tokenTags[this.tokenCount] = tag
     this.tokenCount++
   }
 
   /**
-   * Ends the run that began at token `start`; `taken` is how many of its waiting subscriptions it holds. Returns the
+   * Ends the run that began at token `start`; `taken` is how many of its waiting interests it holds. Returns the
    * member.
    */
   add(session: Session, start: number, byteCount: number, updateCount: number, taken: number): number {
@@ -103,7 +110,7 @@ export class FlushGroups {
     this.nextMember[member] = NONE
     const end = this.tokenCount
     let hash = HASH_START
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ this.tokens[i]!, HASH_PRIME)
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ this.tokens[i]! ^ this.tokenTags[i]!, HASH_PRIME)
     const mask = this.#places.length - 1
     let place = (hash ^ (hash >>> 15)) & mask
     while (this.#stamps[place] === this.#turn) {
@@ -137,12 +144,13 @@ export class FlushGroups {
     for (let i = 0; i < end - start; i++) {
       if (this.tokens[other + i] !== this.tokens[start + i]) return false
       if (this.tokenLengths[other + i] !== this.tokenLengths[start + i]) return false
+      if (this.tokenTags[other + i] !== this.tokenTags[start + i]) return false
     }
     return true
   }
 }
 
-/** By member: what a raw subscription has that got a part of what it lacks. */
+/** By member: what a raw interest has that got a part of what it lacks. */
 export class Parts {
   readonly positions: Float64Array
   readonly seqs: Float64Array

@@ -1,94 +1,140 @@
 /**
- * What a session has once a flush is in its edge's ring: each subscription of it is set to that, and what the flush did
+ * What a session has once a flush is in its edge's ring: each interest of it is set to that, and what the flush did
  * not carry is counted as conflated or dropped.
  *
- * Invariant: nothing is merged between a flush's collection and its handing over, so a subscription that was served whole
+ * Invariant: nothing is merged between a flush's collection and its handing over, so an interest that was served whole
  * has all that its view has now.
+ *
+ * Before an interest that flushes had left behind is served, what it had goes into its session's log (left-log.ts).
  */
 
+import { TERSE } from '#src/codec/json-stream.ts'
+import {
+  DEFINED,
+  FOLLOWED,
+  HAS_ITEM,
+  type Interests,
+  LEFT,
+  NEEDS_SNAPSHOT,
+  NONE,
+  STALE_TOLD,
+} from '#src/domain/interests.ts'
+import { LeftLog } from '#src/domain/left-log.ts'
 import type { Session } from '#src/domain/session.ts'
-import { HAS_ITEM, NEEDS_SNAPSHOT, STALE_TOLD, type Subscriptions } from '#src/domain/subscriptions.ts'
 import type { View } from '#src/domain/view.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Parts } from './flush-groups.ts'
 
-/** How many updates a raw subscription has lost: all that it lacks when the log has pushed out the first of them. */
-export function lostBy({ positions, sentSeqs }: Subscriptions, view: View, subscription: number): number {
-  const position = positions[subscription]!
+/** What serving an interest leaves as it is. */
+const KEPT_FLAGS = DEFINED | FOLLOWED
+
+/** How many updates a raw interest has lost: all that it lacks when the log has pushed out the first of them. */
+export function lostBy({ positions, sentSeqs }: Interests, view: View, interest: number): number {
+  const position = positions[interest]!
   if (position === NEEDS_SNAPSHOT || position >= view.item.log!.first) return 0
-  return view.seq - sentSeqs[subscription]!
+  return view.seq - sentSeqs[interest]!
 }
 
 export class Handover {
-  readonly #subscriptions: Subscriptions
+  readonly #interests: Interests
   readonly #metrics: ThreadMetrics
+  readonly #leftEntriesMax: number
+  /** Of the turn. */
+  position = 0
 
-  constructor(subscriptions: Subscriptions, metrics: ThreadMetrics) {
-    this.#subscriptions = subscriptions
+  constructor(interests: Interests, metrics: ThreadMetrics, leftEntriesMax: number) {
+    this.#interests = interests
     this.#metrics = metrics
+    this.#leftEntriesMax = leftEntriesMax
   }
 
-  /** The subscription got a run (view.ts): updates only, and nothing of it was lost. */
-  plain(session: Session, view: View, subscription: number, nowMs: number): void {
-    const { sentSeqs, positions, limits } = this.#subscriptions
+  /** What the flush of this turn leaves of a session waits on. */
+  leave(session: Session, interest: number): void {
+    const { flags, leftAt } = this.#interests
+    for (let left = interest; left !== NONE; left = this.#interests.nextWaiting(session, left)) {
+      if ((flags[left]! & LEFT) !== 0) continue
+      flags[left]! |= LEFT
+      leftAt[left] = this.position
+    }
+  }
+
+  /** The interest got a run (view.ts): updates only, and nothing of it was lost. */
+  plain(session: Session, view: View, interest: number, nowMs: number): void {
+    const { sentSeqs, positions, limits, flags } = this.#interests
+    if ((flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     if (view.mode !== 'raw') {
-      const conflated = view.seq - sentSeqs[subscription]! - 1
+      const conflated = view.seq - sentSeqs[interest]! - 1
       if (conflated > 0) this.#countConflated(session, conflated)
-      const limit = limits[subscription]!
+      const limit = limits[interest]!
       if (limit !== null) limit.nextTurnMs = nowMs + limit.intervalMs
     }
-    positions[subscription] = view.end
-    sentSeqs[subscription] = view.seq
+    positions[interest] = view.end
+    sentSeqs[interest] = view.seq
   }
 
-  merge(session: Session, view: View, subscription: number, nowMs: number): void {
-    const { sentSeqs, positions, limits } = this.#subscriptions
+  merge(session: Session, view: View, interest: number, nowMs: number): void {
+    const { sentSeqs, positions, limits } = this.#interests
     const { item } = view
-    const published = view.seq - sentSeqs[subscription]!
+    if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    const published = view.seq - sentSeqs[interest]!
     const conflated = item.isKnown ? published - 1 : published
     if (conflated > 0) this.#countConflated(session, conflated)
-    positions[subscription] = view.end
-    this.#setSent(view, subscription)
+    positions[interest] = view.end
+    this.#setSent(session, view, interest)
     // A mark alone is no update: the next one need not wait for it.
-    const limit = limits[subscription]!
+    const limit = limits[interest]!
     if (limit !== null && published > 0 && item.isKnown) limit.nextTurnMs = nowMs + limit.intervalMs
   }
 
   /** Returns true when the session is to end because it lost updates. */
-  raw(session: Session, view: View, subscription: number): boolean {
-    const { positions, sentSeqs } = this.#subscriptions
+  raw(session: Session, view: View, interest: number): boolean {
+    const { positions, sentSeqs } = this.#interests
     const { item } = view
-    const lost = lostBy(this.#subscriptions, view, subscription)
+    if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    const lost = lostBy(this.#interests, view, interest)
     if (lost > 0) {
       session.dropped += lost
       this.#metrics.add(M.updatesDropped, lost)
-    } else if (positions[subscription] === NEEDS_SNAPSHOT) {
+    } else if (positions[interest] === NEEDS_SNAPSHOT) {
       // What came between the request and its first flush stands in the snapshot.
-      this.#countConflated(session, view.seq - sentSeqs[subscription]! - (item.isKnown ? 1 : 0))
+      this.#countConflated(session, view.seq - sentSeqs[interest]! - (item.isKnown ? 1 : 0))
     }
-    const isEnding = lost > 0 && session.origin.onLost === 'end'
+    const isEnding = lost > 0 && this.#interests.owners[interest]!.onLost === 'end'
     if (lost > 0 && !isEnding && item.isKnown) this.#metrics.add(M.updatesPublished, 1)
-    positions[subscription] = view.end
-    this.#setSent(view, subscription)
+    positions[interest] = view.end
+    this.#setSent(session, view, interest)
     return isEnding
   }
 
-  /** A raw subscription has a part of what it lacks, none of which it has lost. */
-  part(subscription: number, parts: Parts, member: number): void {
-    const { positions, sentSeqs, deletions, flags, views } = this.#subscriptions
-    const { item } = views[subscription]!
-    positions[subscription] = parts.positions[member]!
-    sentSeqs[subscription] = parts.seqs[member]!
-    deletions[subscription] = item.deletions
-    flags[subscription] = (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
+  /** A raw interest has a part of what it lacks, none of which it has lost. */
+  part(session: Session, interest: number, parts: Parts, member: number): void {
+    const { positions, sentSeqs, deletions, flags, views } = this.#interests
+    const { item } = views[interest]!
+    if ((flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    positions[interest] = parts.positions[member]!
+    sentSeqs[interest] = parts.seqs[member]!
+    deletions[interest] = item.deletions
+    const kept = (flags[interest]! & KEPT_FLAGS) | (session.codec === TERSE ? DEFINED : 0)
+    flags[interest] = kept | (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
   }
 
   /** The session has everything of the view. */
-  #setSent({ seq, item }: View, subscription: number): void {
-    const { sentSeqs, deletions, flags } = this.#subscriptions
-    sentSeqs[subscription] = seq
-    deletions[subscription] = item.deletions
-    flags[subscription] = item.isKnown ? (item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM) : 0
+  #setSent(session: Session, { seq, item }: View, interest: number): void {
+    const { sentSeqs, deletions, flags } = this.#interests
+    sentSeqs[interest] = seq
+    deletions[interest] = item.deletions
+    const kept = (flags[interest]! & KEPT_FLAGS) | (session.codec === TERSE ? DEFINED : 0)
+    flags[interest] = kept | (item.isKnown ? (item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM) : 0)
+  }
+
+  /** An interest that was left behind is served now. Where no flush came between, none has left it behind. */
+  #noteLeft(session: Session, interest: number): void {
+    const { flags, leftAt } = this.#interests
+    const from = leftAt[interest]!
+    flags[interest]! &= ~LEFT
+    if (session.sentAt < from) return
+    session.left ??= new LeftLog(this.#leftEntriesMax)
+    session.left.append(this.#interests, interest, from, this.position)
   }
 
   #countConflated(session: Session, count: number): void {

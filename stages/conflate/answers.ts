@@ -4,10 +4,10 @@
  */
 
 import type { FieldTable } from '#src/domain/field-table.ts'
+import type { Interests } from '#src/domain/interests.ts'
 import { type Item, NULL_VALUE } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
-import type { Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import { waitingOf, waitingSinceMsOf } from './session-keeper.ts'
 
@@ -37,20 +37,20 @@ export class Answers {
   readonly #items: ItemTable
   readonly #fields: FieldTable
   readonly #store: ValueStore
-  readonly #subscriptions: Subscriptions
+  readonly #interests: Interests
   readonly #sessions: () => Iterable<Session>
 
   constructor(
     items: ItemTable,
     fields: FieldTable,
     store: ValueStore,
-    subscriptions: Subscriptions,
+    interests: Interests,
     sessions: () => Iterable<Session>,
   ) {
     this.#items = items
     this.#fields = fields
     this.#store = store
-    this.#subscriptions = subscriptions
+    this.#interests = interests
     this.#sessions = sessions
   }
 
@@ -122,7 +122,7 @@ export class Answers {
     let letters = BRACKETS
     let isCut = false
     for (const session of this.#sessions()) {
-      const row = rowOf(this.#subscriptions, session, nowMs)
+      const row = rowOf(this.#interests, session, nowMs)
       letters += JSON.stringify(row).length + 1
       if (rows.length >= limit || letters > lettersMax) {
         isCut = true
@@ -166,9 +166,9 @@ class FirstNames {
   }
 }
 
-function rowOf(subscriptions: Subscriptions, session: Session, nowMs: number): object {
-  const { origin } = session
-  const sinceMs = waitingSinceMsOf(subscriptions, session)
+function rowOf(interests: Interests, session: Session, nowMs: number): object {
+  const { binding } = session
+  const sinceMs = waitingSinceMsOf(interests, session)
   const seconds = (nowMs - session.lookedAtMs) / 1_000
   const rate = seconds > 0 ? (session.handedOver - session.handedOverAtLook) / seconds : 0
   if (seconds >= 1) {
@@ -176,17 +176,27 @@ function rowOf(subscriptions: Subscriptions, session: Session, nowMs: number): o
     session.handedOverAtLook = session.handedOver
   }
   return {
-    id: origin.id.slice(0, 8),
-    address: origin.address,
-    since: new Date(origin.sinceMs).toISOString(),
-    encoding: origin.encoding,
-    mode: origin.mode,
+    id: session.id.slice(0, 8),
+    address: binding.address,
+    since: new Date(session.sinceMs).toISOString(),
+    transport: binding.transport,
+    encoding: binding.encoding,
+    isBound: session.isBound,
+    subscriptions: session.subscriptions.length,
+    mode: modeOf(session),
     items: session.count,
     updatesPerSecond: Math.round(rate * 10) / 10,
     delivered: session.handedOver,
     conflated: session.conflated,
     dropped: session.dropped,
-    waiting: waitingOf(subscriptions, session),
+    recalled: session.recalled,
+    waiting: waitingOf(interests, session),
     ageMs: Number.isNaN(sinceMs) ? 0 : Math.max(0, Math.round(nowMs - sinceMs)),
   }
+}
+
+/** The mode of its subscriptions; '' when they have several, or there are none. */
+function modeOf({ subscriptions }: Session): string {
+  const mode = subscriptions[0]?.mode ?? ''
+  return subscriptions.every(each => each.mode === mode) ? mode : ''
 }

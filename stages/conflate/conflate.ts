@@ -5,7 +5,7 @@
  * the feed), a control lane from each edge, and both from each other core. Control and peers are drained first, whatever
  * is full behind this stage; a data lane waits only while another core that keeps a replica is behind.
  *
- * Outcomes: conflated (an update that finds its subscription already waiting), refused (beyond a bound; the feed is
+ * Outcomes: conflated (an update that finds its interest already waiting), refused (beyond a bound; the feed is
  * told), dropped (what a session still lacked when it ended). Never lost.
  *
  * Questions: one list (of items or sessions) a turn, and only when there is room for its answer.
@@ -13,12 +13,9 @@
 
 import { assert } from '#src/assert.ts'
 import {
-  ANSWER,
-  ANSWER_TEXT,
+  ANSWERED,
   BIND_FIELD,
   BIND_ITEM,
-  CLOSE,
-  CONTROL_TEXT,
   DELETE,
   DISINTEREST,
   FEED_ALIVE,
@@ -26,38 +23,38 @@ import {
   FEED_ON_DEMAND,
   FEED_SILENT,
   FEED_UP,
+  HANDLES,
   INTEREST,
-  OPEN,
-  OPENED,
-  QUERY,
-  REFUSED,
   REPLICA,
   REPLICA_STALE,
   readText,
   UNBOUND,
   UPDATE,
   UPDATE_REFUSED,
-  WRITABLE,
   writeText,
 } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import { FieldTable } from '#src/domain/field-table.ts'
+import { Interests } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
-import { Subscriptions } from '#src/domain/subscriptions.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
-import type { FeedErrorCode } from '#src/errors.ts'
+import type { ClientErrorCode, FeedErrorCode } from '#src/errors.ts'
 import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
-import { claimOrAwait, type RecordConsumer, type RecordHandler } from '#src/ring/queue.ts'
+import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Stage } from '#stages/stage.ts'
-import { Answers, LIST_LETTERS_MAX, type QueryText } from './answers.ts'
+import { Answers } from './answers.ts'
+import { EdgeControl, hasRoomForOpened, tellOpened, tellRefused } from './edge-control.ts'
 import { ItemKeeper } from './item-keeper.ts'
 import { type EdgeLink, FeedSource, type ItemBinding, type LaneLink, type PeerLink } from './links.ts'
 import { Merger } from './merge.ts'
+import { Messages } from './messages.ts'
 import { Replicas } from './replicas.ts'
-import { type OpenText, SessionKeeper } from './session-keeper.ts'
+import { SessionKeeper } from './session-keeper.ts'
+import { SessionRequests } from './session-requests.ts'
+import { Subscriber } from './subscriber.ts'
 
 export interface ConflateDeps {
   readonly config: Config
@@ -69,12 +66,18 @@ export interface ConflateDeps {
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   readonly nowMs: number
+  /** The life of this core's positions. */
+  readonly epoch: string
   /** Queues a session for its flush. */
   readonly enqueue: (session: Session) => void
+  /** Says the last words of a session's stream. */
+  readonly unbind: (session: Session, code: ClientErrorCode, message: string) => void
+  /** Says the last words of a session, and ends it. */
+  readonly end: (session: Session, code: ClientErrorCode, message: string) => void
 }
 
-/** The most that OPENED or REFUSED takes. */
-const OPENED_BYTES_MAX = 128
+/** Messages of one session that are unanswered. */
+const MESSAGES_MAX = 256
 
 export class Conflate implements Stage {
   readonly name = 'conflate'
@@ -82,22 +85,21 @@ export class Conflate implements Stage {
   readonly fields: FieldTable
   readonly store: ValueStore
   readonly items: ItemTable
-  readonly subscriptions = new Subscriptions()
+  readonly interests = new Interests()
   readonly merger: Merger
   readonly sessions: SessionKeeper
+  readonly subscriber: Subscriber
+  readonly messages: Messages
+  readonly #control: EdgeControl
   readonly #deps: ConflateDeps
   readonly #keeper: ItemKeeper
   readonly #replicas: Replicas
-  readonly #answers: Answers
   readonly #lanes: { link: LaneLink; handle: RecordHandler }[]
   readonly #peers: { link: PeerLink; handle: RecordHandler; handleControl: RecordHandler }[]
   readonly #edges: { link: EdgeLink; handle: RecordHandler }[]
   #nowMs: number
   #firstLane = 0
   #firstEdge = 0
-  /** A turn answers one list, and leaves the next one in its lane. */
-  #hasListed = false
-  #hasLeftList = false
   /** When the first update of the batch at hand was received. */
   #oldestMs = Number.NaN
 
@@ -108,13 +110,15 @@ export class Conflate implements Stage {
     this.fields = new FieldTable(config.fieldNamesMax)
     this.store = new ValueStore(config.valueStoreBytes)
     this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, item => this.#keeper.onUnwanted(item))
-    const { subscriptions } = this
+    const { interests } = this
     this.merger = new Merger({
-      subscriptions,
+      interests,
       store: this.store,
       wheel,
       metrics,
       fieldsMax: config.fieldsMax,
+      onKnown: item => this.subscriber.onKnown(item),
+      onDeleted: item => this.subscriber.onDeleted(item),
       refuse: (lane, slot, line, code) => this.#refuse(lane, slot, line, code),
     })
     this.#replicas = new Replicas(peers, this.fields, this.store)
@@ -136,22 +140,50 @@ export class Conflate implements Stage {
       deps.nowMs,
     )
     this.sessions = new SessionKeeper({
-      subscriptions,
+      interests,
+      merger: this.merger,
+      subscriber: () => this.subscriber,
+      wheel,
+      metrics,
+      edges,
+      epoch: deps.epoch,
+      sessionsMax: config.sessionsMax,
+      resumeMs: config.resumeMs,
+      keepaliveMs: config.keepaliveMs,
+      eventBytesMax: config.resumeEventBytes,
+      enqueue: deps.enqueue,
+      unbind: deps.unbind,
+      hasRoom: hasRoomForOpened,
+      tellOpened,
+      tellRefused,
+      carryOut: (session, bind) => this.#control.requests.carryOut(session, bind),
+      onEnd: session => this.#control.requests.onEnd(session),
+    })
+    const tell = (session: Session, text: string) => this.sessions.tell(session, text)
+    this.subscriber = new Subscriber({
+      settings: config,
+      interests,
       items: this.items,
       fields: this.fields,
       keeper: this.#keeper,
       merger: this.merger,
       wheel,
       metrics,
-      edges,
-      sessionsMax: config.sessionsMax,
-      maxFrequencyCap: config.maxFrequencyCap,
-      rawLogBytes: config.rawLogBytes,
-      rawLogUpdates: config.rawLogUpdates,
-      rawStoreBytes: config.rawStoreBytes,
-      enqueue: deps.enqueue,
+      tell,
+      evictRaw: () => this.sessions.evict(session => session.subscriptions.some(({ mode }) => mode === 'raw')),
     })
-    this.#answers = new Answers(this.items, this.fields, this.store, subscriptions, () => this.sessions.sessions())
+    this.messages = new Messages({ wheel, messagesMax: MESSAGES_MAX, tell })
+    this.#control = new EdgeControl({
+      sessions: this.sessions,
+      answers: new Answers(this.items, this.fields, this.store, interests, () => this.sessions.sessions()),
+      requests: new SessionRequests({
+        sessions: this.sessions,
+        subscriber: this.subscriber,
+        messages: this.messages,
+        wheel,
+        destroy: session => deps.end(session, 'SESSION_DESTROYED', 'its client has ended the session'),
+      }),
+    })
     this.#lanes = lanes.map(link => ({
       link,
       handle: (type, offset, length) => this.#onLane(link, type, offset, length),
@@ -163,7 +195,7 @@ export class Conflate implements Stage {
     }))
     this.#edges = edges.map(link => ({
       link,
-      handle: (type, offset, length) => this.#onControl(link, type, offset, length),
+      handle: (type, offset, length) => this.#control.onRecord(link, type, offset, length),
     }))
   }
 
@@ -171,17 +203,17 @@ export class Conflate implements Stage {
     this.#nowMs = nowMs
     this.merger.nowMs = nowMs
     this.sessions.nowMs = nowMs
+    this.subscriber.nowMs = nowMs
+    this.messages.nowMs = nowMs
+    this.#control.nowMs = nowMs
     const { drainRecordsMax } = this.#deps.config
     let done = 0
-    this.#hasListed = false
-    this.#hasLeftList = false
     const edgeCount = this.#edges.length
     for (let i = 0; i < edgeCount; i++) {
       const edge = this.#edges[(this.#firstEdge + i) % edgeCount]!
       done += edge.link.control.drain(edge.handle, drainRecordsMax)
     }
     this.#firstEdge = (this.#firstEdge + 1) % Math.max(1, edgeCount)
-    if (this.#hasLeftList) done++
     for (const [index, peer] of this.#peers.entries()) {
       done += this.#meetWishes(index, peer.link)
       done += peer.link.controlIn.drain(peer.handleControl, drainRecordsMax)
@@ -199,6 +231,7 @@ export class Conflate implements Stage {
     this.#firstLane = (this.#firstLane + 1) % Math.max(1, count)
     done += this.#keeper.work()
     done += this.#replicas.work(nowMs)
+    done += this.sessions.work() + this.messages.work() + this.#control.work()
     return done
   }
 
@@ -227,6 +260,7 @@ export class Conflate implements Stage {
     const { metrics } = this.#deps
     metrics.set(M.items, this.items.size)
     metrics.set(M.sessions, this.sessions.count)
+    metrics.set(M.sessionsUnbound, this.sessions.unboundCount)
     metrics.set(M.valueStoreBytes, this.store.usedBytes)
     metrics.set(M.updatesWaiting, this.sessions.countWaiting())
   }
@@ -262,6 +296,15 @@ export class Conflate implements Stage {
         this.#keeper.feedUp(lane, new FeedSource(name, slot, flags >>> 1, (flags & FEED_ON_DEMAND) !== 0))
         return true
       }
+      case HANDLES: {
+        const source = lane.sources[memory.words[offset >> 2]!]
+        const targets = JSON.parse(readText(memory, offset + 4, length - 4)) as string[]
+        if (source !== null && source !== undefined) this.messages.handles(lane, source, targets)
+        return true
+      }
+      case ANSWERED:
+        this.messages.answered(memory.words[(offset >> 2) + 1]!, readText(memory, offset + 8, length - 8))
+        return true
       case FEED_DOWN:
       case FEED_SILENT:
       case FEED_ALIVE:
@@ -354,72 +397,11 @@ export class Conflate implements Stage {
     const source = lane.sources[slot]
     if (source === null || source === undefined) return true
     const tell = (item: Item, isStale: boolean) => this.#replicas.tellStale(item, isStale)
-    if (type === FEED_DOWN) return this.#keeper.feedDown(lane, source, this.#nowMs, tell)
+    if (type === FEED_DOWN) {
+      this.messages.feedGone(source)
+      return this.#keeper.feedDown(lane, source, this.#nowMs, tell)
+    }
     return this.#keeper.setSilent(source, type === FEED_SILENT, this.#nowMs, tell)
-  }
-
-  #onControl(edge: EdgeLink, type: number, offset: number, length: number): boolean {
-    const { memory } = edge.control
-    const slot = memory.words[offset >> 2]!
-    const generation = memory.words[(offset >> 2) + 1]!
-    const session = edge.sessions[slot] ?? null
-    const isCurrent = session !== null && session.generation === generation
-    switch (type) {
-      case OPEN: {
-        if (claimOrAwait(edge.out, OPENED_BYTES_MAX) < 0) return false
-        const text = JSON.parse(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)) as OpenText
-        this.#tellOpened(edge, slot, generation, text)
-        return true
-      }
-      case CLOSE:
-        if (isCurrent) this.sessions.end(edge, session)
-        return true
-      case WRITABLE:
-        if (isCurrent) this.sessions.writable(session)
-        return true
-      case QUERY: {
-        const query = JSON.parse(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)) as QueryText
-        return this.#tellAnswer(edge, slot, generation, query)
-      }
-      default:
-        throw new Error(`an edge's control lane carries no record of type ${type}`)
-    }
-  }
-
-  /** There is room for the answer: the caller has looked. */
-  #tellOpened(edge: EdgeLink, slot: number, generation: number, text: OpenText): void {
-    const code = this.sessions.open(edge, slot, generation, text)
-    const claim = edge.out.claim(OPENED_BYTES_MAX)
-    const { memory } = edge.out
-    memory.words[claim >> 2] = slot
-    memory.words[(claim >> 2) + 1] = generation
-    if (code === null) {
-      edge.out.commit(OPENED, CONTROL_TEXT)
-    } else {
-      edge.out.commit(REFUSED, CONTROL_TEXT + writeText(memory, claim + CONTROL_TEXT, code))
-    }
-  }
-
-  #tellAnswer(edge: EdgeLink, slot: number, generation: number, query: QueryText): boolean {
-    const isList = query.kind !== 'item'
-    if (isList && this.#hasListed) {
-      this.#hasLeftList = true
-      return false
-    }
-    const lettersMax = isList
-      ? Math.min(LIST_LETTERS_MAX, Math.floor((edge.out.recordBytesMax - ANSWER_TEXT) / 3))
-      : this.#answers.itemBytesMax(query.name)
-    const claim = claimOrAwait(edge.out, ANSWER_TEXT + (isList ? lettersMax * 3 : lettersMax))
-    if (claim < 0) return false
-    this.#hasListed ||= isList
-    const answer = this.#answers.answer(query, lettersMax, this.#nowMs)
-    const { words } = edge.out.memory
-    words[claim >> 2] = slot
-    words[(claim >> 2) + 1] = generation
-    words[(claim >> 2) + 2] = answer.status
-    words[(claim >> 2) + 3] = answer.isCut ? 1 : 0
-    edge.out.commit(ANSWER, ANSWER_TEXT + writeText(edge.out.memory, claim + ANSWER_TEXT, answer.body))
-    return true
   }
 
   #onPeerControl(index: number, peer: PeerLink, type: number, offset: number, length: number): boolean {

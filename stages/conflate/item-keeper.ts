@@ -5,7 +5,7 @@
  *   record that says so comes through the same queue). What is published over HTTP is no feed: it answers for nothing, so
  *   an item that came over HTTP only is never stale, and an update over HTTP makes a stale item fresh until the next of
  *   the item's feeds ends or falls silent.
- * - On-demand feeds are told `wanted` with the first subscription and `unwanted` some time after the last one left. What
+ * - On-demand feeds are told `wanted` with the first interest and `unwanted` some time after the last one left. What
  *   they were told last is kept in the item, what differs from it waits in a set: a full queue delays, never loses.
  * - An item that nobody wants goes when it was deleted, was never published, or has been idle for `itemIdleMs`. Lanes
  *   that have a number for it are asked to give it up and answer in their data lane, so no record is misread meanwhile.
@@ -62,10 +62,10 @@ export class ItemKeeper {
   }
 
   isWanted(item: Item): boolean {
-    return item.subscriptionCount > 0 || item.replicas.length > 0
+    return item.interestCount > 0 || item.replicas.length > 0
   }
 
-  /** A subscription or a replica has come. */
+  /** An interest or a replica has come. */
   gainedInterest(item: Item): void {
     const { items, wheel, tellHome } = this.#deps
     wheel.cancel(item)
@@ -73,7 +73,7 @@ export class ItemKeeper {
     else if (!item.isWantedTold) this.#untold.add(item)
   }
 
-  /** A subscription or a replica has gone. */
+  /** An interest or a replica has gone. */
   lostInterest(item: Item, nowMs: number): void {
     if (this.isWanted(item)) return
     // It was read until now: its idle time begins.

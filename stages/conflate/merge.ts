@@ -2,7 +2,7 @@
  * Merges updates into items and marks what each subscribed session now lacks. The hottest code of a core thread: it
  * reads the record where it lies in the queue and allocates nothing once an item and its fields are known.
  *
- * Outcomes: an update is published to every subscription of a view that it concerns; a subscription that already waits
+ * Outcomes: an update is published to every interest of a view that it concerns; an interest that already waits
  * is left alone (that is conflation: counted at the flush, as the gap in the view's seq). A field or value beyond the
  * bounds is refused, counted, and told to the feed; the rest of its update counts, and what is refused goes into no log
  * and to no replica (its field's number in the record becomes NO_FIELD).
@@ -23,6 +23,7 @@ import {
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
 import type { FrequencyLimit } from '#src/domain/frequency-limit.ts'
+import { HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, STALE_TOLD } from '#src/domain/interests.ts'
 import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
 import {
   ENTRY_DELETED,
@@ -33,7 +34,6 @@ import {
   type ItemLog,
   NOT_KEPT,
 } from '#src/domain/item-log.ts'
-import { NEEDS_SNAPSHOT, type Subscriptions } from '#src/domain/subscriptions.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
@@ -43,33 +43,48 @@ import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { LaneLink } from './links.ts'
 
 export interface MergeDeps {
-  readonly subscriptions: Subscriptions
+  readonly interests: Interests
   readonly store: ValueStore
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   readonly fieldsMax: number
+  /** An item has got its first value, or was deleted: behind what is told of it. */
+  readonly onKnown: (item: Item) => void
+  readonly onDeleted: (item: Item) => void
   /** Tells a feed that part of its line was refused. */
   readonly refuse: (lane: LaneLink, slot: number, line: number, code: FeedErrorCode) => void
 }
 
 export class Merger {
-  readonly #subscriptions: Subscriptions
+  readonly #interests: Interests
   readonly #store: ValueStore
   readonly #wheel: TimingWheel
   readonly #metrics: ThreadMetrics
   readonly #fieldsMax: number
   readonly #refuse: MergeDeps['refuse']
-  /** Updates applied since the start: the position of this core's life. */
+  readonly #onKnown: MergeDeps['onKnown']
+  readonly #onDeleted: MergeDeps['onDeleted']
+  /**
+   * This core's clock: it grows with each update, deletion and mark, and with each turn of batch. What a flush carries is
+   * everything up to the position of its turn.
+   */
   position = 0
   nowMs = 0
 
   constructor(deps: MergeDeps) {
-    this.#subscriptions = deps.subscriptions
+    this.#interests = deps.interests
     this.#store = deps.store
     this.#wheel = deps.wheel
     this.#metrics = deps.metrics
     this.#fieldsMax = deps.fieldsMax
     this.#refuse = deps.refuse
+    this.#onKnown = deps.onKnown
+    this.#onDeleted = deps.onDeleted
+  }
+
+  /** The next position. */
+  advance(): number {
+    return ++this.position
   }
 
   /** Applies an UPDATE record. */
@@ -85,7 +100,7 @@ export class Merger {
 
     const bytes = memory.bytes
     const store = this.#store
-    const seq = item.seq + 1
+    const position = ++this.position
     const wasKnown = item.isKnown
     // A snapshot's fields stand beside those that they replace until it is whole.
     const fieldsMax = isSnapshot ? this.#fieldsMax * 2 : this.#fieldsMax
@@ -117,10 +132,10 @@ export class Merger {
         }
         if (isSnapshot) item.nameInSnapshot(index)
         if (item.put(store, index, bytes, at, length)) {
-          item.changedSeqs[index] = seq
+          item.changedAt[index] = position
           changed++
         } else {
-          if (item.changedSeqs[index] === 0) item.removeLastField()
+          if (item.changedAt[index] === 0) item.removeLastField()
           if (lane.isPeer) {
             isIncomplete = true
           } else {
@@ -133,7 +148,6 @@ export class Merger {
     }
     const removed = isSnapshot ? item.endSnapshot(store) : 0
 
-    this.position++
     item.touchedMs = receivedMs
     item.rawSeq++
     const timeMs = memory.doubles[(offset >> 3) + 2]!
@@ -141,8 +155,9 @@ export class Merger {
     if (!wasKnown) item.isKnown = true
     const isChange = changed > 0 || removed > 0 || !wasKnown
     if (isChange) {
-      item.seq = seq
-      if (removed > 0 || !wasKnown) item.replacedSeq = seq
+      item.seq++
+      item.position = position
+      if (removed > 0 || !wasKnown) item.replacedAt = position
     }
     if (item.log !== null) {
       const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
@@ -157,11 +172,12 @@ export class Merger {
         if (isTold || view.fieldIds === null || namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at)) {
           this.#publish(view, receivedMs)
         }
-      } else if (isChange && (view.fieldIds === null || removed > 0 || !wasKnown || changedIn(item, view, seq))) {
+      } else if (isChange && (view.fieldIds === null || removed > 0 || !wasKnown || changedIn(item, view, position))) {
         this.#publish(view, receivedMs)
       }
     }
     if (isIncomplete) this.#setIncomplete(item, receivedMs)
+    if (!wasKnown) this.#onKnown(item)
   }
 
   /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
@@ -174,7 +190,9 @@ export class Merger {
     item.isIncomplete = false
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
-    item.replacedSeq = item.seq
+    item.position = ++this.position
+    item.replacedAt = item.position
+    item.markedAt = item.position
     item.timeMs = memory.doubles[double + 2]!
     item.isStale = (state & REPLICA_IS_STALE) !== 0
     item.isKnown = (state & REPLICA_IS_KNOWN) !== 0
@@ -190,7 +208,7 @@ export class Merger {
         item.isIncomplete = true
       } else {
         const index = item.addField(fieldId)
-        item.changedSeqs[index] = item.seq
+        item.changedAt[index] = item.position
         if (!item.put(this.#store, index, bytes, at, length)) {
           item.removeLastField()
           item.isIncomplete = true
@@ -199,24 +217,23 @@ export class Merger {
       if (length > 0) at += length
     }
     if (item.isIncomplete) item.isStale = true
-    this.position++
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
       view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
-      view.end = view.mode === 'raw' ? item.log!.end : item.seq
+      view.end = view.mode === 'raw' ? item.log!.end : item.position
       view.timeMs = item.timeMs
       view.forgetRuns()
-      view.forEach((subscription, session) => {
-        this.begin(view, subscription, session, receivedMs)
+      view.forEach((interest, session) => {
+        this.begin(view, interest, session, receivedMs)
       })
     }
   }
 
   /** A new whole state takes the place of what was waiting. */
   #conflateWaiting(view: View): void {
-    const { sessions, sentSeqs } = this.#subscriptions
-    view.forEach((subscription, session) => {
-      const waiting = view.seq - sentSeqs[subscription]!
+    const { sessions, sentSeqs } = this.#interests
+    view.forEach((interest, session) => {
+      const waiting = view.seq - sentSeqs[interest]!
       sessions[session]!.conflated += waiting
       this.#metrics.add(M.updatesConflated, waiting)
     })
@@ -232,38 +249,62 @@ export class Merger {
   }
 
   /**
-   * Lets a subscription that has nothing of a known item begin with its snapshot, which counts as one update published
-   * to it.
+   * Lets an interest that has nothing of a known item begin with its snapshot, which counts as one update published
+   * to it, or, where its subscription wants none, with the next change.
    */
-  begin(view: View, subscription: number, session: number, receivedMs: number): void {
-    const table = this.#subscriptions
+  begin(view: View, interest: number, session: number, receivedMs: number): void {
+    const table = this.#interests
     const { item } = view
-    table.deletions[subscription] = item.deletions
-    table.positions[subscription] = item.isKnown ? NEEDS_SNAPSHOT : view.end
-    table.sentSeqs[subscription] = item.isKnown ? view.seq - 1 : view.seq
+    table.deletions[interest] = item.deletions
+    if (item.isKnown && !table.owners[interest]!.hasSnapshot) {
+      table.positions[interest] = view.end
+      table.sentSeqs[interest] = view.seq
+      table.flags[interest]! |= item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM
+      return
+    }
+    table.positions[interest] = item.isKnown ? NEEDS_SNAPSHOT : view.end
+    table.sentSeqs[interest] = item.isKnown ? view.seq - 1 : view.seq
     if (!item.isKnown) return
     this.#metrics.add(M.updatesPublished, 1)
-    const limit = table.limits[subscription] ?? null
+    this.markInterest(interest, session, receivedMs)
+  }
+
+  /** An interest lacks something. */
+  markInterest(interest: number, session: number, receivedMs: number): void {
+    const limit = this.#interests.limits[interest] ?? null
     if (limit !== null) this.#markLimited(limit, receivedMs, false)
-    else table.mark(subscription, session, receivedMs)
+    else this.#interests.mark(interest, session, receivedMs)
+  }
+
+  /** An interest that lacks something is held until its limit lets it go: flushes leave it behind meanwhile. */
+  hold(interest: number, limit: FrequencyLimit, sinceMs: number): void {
+    const { flags, leftAt } = this.#interests
+    limit.isHeld = true
+    limit.heldSinceMs = sinceMs
+    if ((flags[interest]! & LEFT) !== 0) return
+    flags[interest]! |= LEFT
+    leftAt[interest] = this.position
   }
 
   delete(item: Item, receivedMs: number): void {
-    this.position++
     item.touchedMs = receivedMs
     if (!item.isKnown) return
+    item.markedAt = ++this.position
+    item.deletedAt = item.markedAt
     item.clear(this.#store)
     item.deletions++
     item.isStale = false
     item.isIncomplete = false
-    if (item.log !== null) item.log.append(ENTRY_DELETED, 0, Number.NaN)
+    if (item.log !== null) item.log.append(ENTRY_DELETED, 0, Number.NaN, this.position)
     this.#markAll(item, receivedMs)
+    this.#onDeleted(item)
   }
 
   setStale(item: Item, isStale: boolean, receivedMs: number): void {
     if (item.isStale === isStale || !item.isKnown || item.isIncomplete) return
     item.isStale = isStale
-    if (item.log !== null) item.log.append(isStale ? ENTRY_STALE : ENTRY_FRESH, 0, Number.NaN)
+    item.markedAt = ++this.position
+    if (item.log !== null) item.log.append(isStale ? ENTRY_STALE : ENTRY_FRESH, 0, Number.NaN, this.position)
     this.#markAll(item, receivedMs)
   }
 
@@ -295,39 +336,42 @@ export class Merger {
   }
 
   #releaseHeld(limit: FrequencyLimit): void {
-    if (!limit.isHeld) return
+    if (!limit.isHeld || limit.isPaused) return
     this.#wheel.cancel(limit)
     limit.onTimer()
   }
 
   #markView(view: View, receivedMs: number, isAtOnce: boolean): void {
-    const table = this.#subscriptions
+    const table = this.#interests
     const { members, memberCount } = view
     // What the log took in while they were clean did not concern those who chose fields: it is not lost to them when the
     // log pushes it out. To the others everything does, and a clean one stands at the log's end anyway.
     const isPlaced = view.mode === 'raw' && view.fieldIds !== null
-    view.end = view.mode === 'raw' ? view.item.log!.end : view.item.seq
+    view.end = view.mode === 'raw' ? view.item.log!.end : view.item.position
     for (let i = 0; i < memberCount; i++) {
-      const subscription = members[i * 2]!
-      const isNew = table.mark(subscription, members[i * 2 + 1]!, receivedMs)
-      if (isPlaced && isNew) table.positions[subscription] = view.end - 1
+      const interest = members[i * 2]!
+      const isNew = table.mark(interest, members[i * 2 + 1]!, receivedMs)
+      if (isPlaced && isNew) table.positions[interest] = view.end - 1
     }
     for (const limit of view.limits) this.#markLimited(limit, receivedMs, isAtOnce)
   }
 
   #markLimited(limit: FrequencyLimit, receivedMs: number, isAtOnce: boolean): void {
-    if (limit.isHeld || this.#subscriptions.isWaiting(limit.subscription)) return
+    if (limit.isHeld || this.#interests.isWaiting(limit.interest)) return
+    if (limit.isPaused) {
+      this.hold(limit.interest, limit, receivedMs)
+      return
+    }
     if (this.nowMs < limit.nextTurnMs && !isAtOnce) {
-      limit.isHeld = true
-      limit.heldSinceMs = receivedMs
+      this.hold(limit.interest, limit, receivedMs)
       this.#wheel.schedule(limit, limit.nextTurnMs)
       return
     }
-    this.#subscriptions.mark(limit.subscription, limit.session, receivedMs)
+    this.#interests.mark(limit.interest, limit.session, receivedMs)
   }
 
   #log(lane: LaneLink, log: ItemLog, kind: number, bytes: Buffer, start: number, end: number, timeMs: number): void {
-    let target = log.append(kind, end - start, timeMs)
+    let target = log.append(kind, end - start, timeMs, this.position)
     if (target === NOT_KEPT) return
     const out = log.bytes
     let at = start
@@ -361,9 +405,9 @@ function namesAny(lane: LaneLink, view: View, bytes: Buffer, start: number, end:
   return false
 }
 
-function changedIn(item: Item, view: View, seq: number): boolean {
+function changedIn(item: Item, view: View, position: number): boolean {
   for (let i = 0; i < item.fieldCount; i++) {
-    if (item.changedSeqs[i] === seq && view.includes(item.fieldIds[i]!)) return true
+    if (item.changedAt[i] === position && view.includes(item.fieldIds[i]!)) return true
   }
   return false
 }

@@ -1,65 +1,102 @@
 /**
- * The sessions of a core thread: opened and closed by their edges, with their subscriptions and views.
+ * The sessions of a core thread: opened, bound to streams, set back, kept while they have no stream, ended.
  *
- * Outcomes: a session beyond `sessionsMax`, or one whose items find no room in the table, or whose raw views find none in
- * their budget, is refused with a code. A session that ends gives up what it still lacked: counted as dropped.
+ * A session has one stream. One that is taken up elsewhere is first unbound: its old edge is told the last words for that
+ * stream, and answers CLOSE behind the last byte; only then the new stream begins (fenced). A session without a stream goes
+ * on conflating, and ends after `resumeMs`.
+ *
+ * Bounds: `sessionsMax`; beyond it the session that has been without a stream for longest makes room, and when there is none
+ * the new one is refused.
  */
 
+import { type Renewal, welcomeEvent } from '#src/codec/client-event.ts'
 import { codecOf } from '#src/codec/json-stream.ts'
 import { DelayBuckets } from '#src/domain/delay-buckets.ts'
-import type { FieldTable } from '#src/domain/field-table.ts'
-import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
-import type { Item } from '#src/domain/item.ts'
-import { ItemLog } from '#src/domain/item-log.ts'
-import type { ItemTable } from '#src/domain/item-table.ts'
-import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
-import { BLOCKED, ENDED, GATHERING, IDLE, READY, Session } from '#src/domain/session.ts'
-import type { Mode, StreamRequest } from '#src/domain/stream-request.ts'
-import { NONE, type Subscriptions } from '#src/domain/subscriptions.ts'
-import { View } from '#src/domain/view.ts'
+import { DEFINED, type Interests, NONE } from '#src/domain/interests.ts'
+import {
+  type Binding,
+  BLOCKED,
+  ENDED,
+  ENDING,
+  GATHERING,
+  IDLE,
+  PACED,
+  READY,
+  Session,
+  type SessionOwner,
+  UNBOUND,
+} from '#src/domain/session.ts'
+import { SessionEvents } from '#src/domain/session-events.ts'
+import type { BindRequest } from '#src/domain/session-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import type { ItemKeeper } from './item-keeper.ts'
 import type { EdgeLink } from './links.ts'
 import type { Merger } from './merge.ts'
+import { Rewinder } from './rewind.ts'
+import type { Subscriber } from './subscriber.ts'
 
-/** The text of an OPEN record. */
-export interface OpenText {
+/** The text of a BIND record. */
+export interface BindText {
+  /** For the session, if it is a new one. */
   readonly id: string
   readonly address: string
-  readonly request: StreamRequest
+  readonly bind: BindRequest
 }
 
 export interface SessionKeeperDeps {
-  readonly subscriptions: Subscriptions
-  readonly items: ItemTable
-  readonly fields: FieldTable
-  readonly keeper: ItemKeeper
+  readonly interests: Interests
   readonly merger: Merger
+  readonly subscriber: () => Subscriber
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   readonly edges: readonly EdgeLink[]
+  readonly epoch: string
   readonly sessionsMax: number
-  readonly maxFrequencyCap: number
-  readonly rawLogBytes: number
-  readonly rawLogUpdates: number
-  readonly rawStoreBytes: number
+  readonly resumeMs: number
+  readonly keepaliveMs: number
+  readonly eventBytesMax: number
   /** Queues a session for its flush. */
   readonly enqueue: (session: Session) => void
+  /** Says the last words of a session's stream; its edge answers CLOSE. */
+  readonly unbind: (session: Session, code: ClientErrorCode, message: string) => void
+  /** Whether the edge's queue has room for one of the two that follow. */
+  readonly hasRoom: (edge: EdgeLink) => boolean
+  /** Tells the edge that the stream is open, or why not. */
+  readonly tellOpened: (edge: EdgeLink, slot: number, generation: number, id: string) => void
+  readonly tellRefused: (edge: EdgeLink, slot: number, generation: number, code: ClientErrorCode) => void
+  /** Carries out what the request that opened the stream asks for beside the stream. */
+  readonly carryOut: (session: Session, bind: BindRequest) => void
+  /** The session is no more. */
+  readonly onEnd: (session: Session) => void
 }
 
-export class SessionKeeper {
+/** A session that is polled is kept so long at least, whatever `resumeMs` is: it has no stream between two polls. */
+const POLL_GAP_MS = 5_000
+
+/** A stream that waits for the end of the one before it, or for room in its edge's queue. */
+interface PendingBind {
+  readonly edge: EdgeLink
+  readonly slot: number
+  readonly generation: number
+  readonly text: BindText
+}
+
+export class SessionKeeper implements SessionOwner {
   readonly #deps: SessionKeeperDeps
   readonly #buckets: DelayBuckets
-  readonly #rawBudget: RawBudget
-  readonly #onReady: (session: Session) => void
-  #count = 0
+  readonly #rewinder: Rewinder
+  readonly #byId = new Map<string, Session>()
+  /** In the order in which they lost their streams. */
+  readonly #unbound = new Set<Session>()
+  readonly #pending = new Map<Session, PendingBind>()
+  /** Binds whose edge had no room to be told. */
+  readonly #owed: PendingBind[] = []
   nowMs = 0
 
   constructor(deps: SessionKeeperDeps) {
     this.#deps = deps
-    this.#rawBudget = new RawBudget(deps.rawStoreBytes)
+    const { interests, merger, metrics } = deps
     this.#buckets = new DelayBuckets(deps.wheel, bucket => {
       for (const session of bucket.gathering) {
         if (session.state !== GATHERING) continue
@@ -68,203 +105,356 @@ export class SessionKeeper {
       }
       bucket.gathering.length = 0
     })
-    this.#onReady = session => this.#makeReady(session)
+    this.#rewinder = new Rewinder({
+      interests,
+      advance: () => merger.advance(),
+      onRecalled: (session, count) => {
+        session.recalled += count
+        metrics.add(M.updatesRecalled, count)
+      },
+      onConflated: (session, count) => {
+        session.conflated += count
+        metrics.add(M.updatesConflated, count)
+      },
+      markWaiting: (interest, session) => merger.markInterest(interest, session, this.nowMs),
+      beginAnew: (view, interest, session) => merger.begin(view, interest, session, this.nowMs),
+    })
   }
 
   get count(): number {
-    return this.#count
+    return this.#byId.size
   }
 
-  /** What logs and views of raw mode take. */
-  get rawBytes(): number {
-    return this.#rawBudget.usedBytes
+  get unboundCount(): number {
+    return this.#unbound.size
   }
 
-  /** Opens a session; returns why not, or null. */
-  open(edge: EdgeLink, slot: number, generation: number, text: OpenText): ClientErrorCode | null {
-    const { items, keeper, sessionsMax } = this.#deps
-    const { request } = text
-    if (this.#count >= sessionsMax) return 'SESSIONS_TOO_MANY'
-    const old = edge.sessions[slot]
-    if (old !== null && old !== undefined) this.end(edge, old)
-
-    const { encoding, mode, onLost } = request
-    const fields = request.fields === null ? null : [...request.fields].sort()
-    const key = fields === null ? mode : `${mode}:${fields.join()}`
-    const found: Item[] = []
-    for (const name of request.items) {
-      const item = items.ensure(name, this.nowMs, true)
-      if (item === null) break
-      found.push(item)
-    }
-    if (found.length < request.items.length || (mode === 'raw' && !this.#hasRawRoom(found, key))) {
-      // What was made for this request alone goes again.
-      for (const item of found) keeper.lostInterest(item, this.nowMs)
-      return 'SERVER_BUSY'
-    }
-
-    const origin = {
-      id: text.id,
-      edge: edge.index,
-      slot,
-      generation,
-      address: text.address,
-      encoding,
-      mode,
-      onLost,
-      sinceMs: this.nowMs,
-    }
-    const bucket = request.maxDelayMs > 0 ? this.#buckets.join(request.maxDelayMs) : null
-    const { subscriptions } = this.#deps
-    const session = new Session(origin, codecOf(encoding), bucket, subscriptions, found.length, this.#onReady)
-    edge.sessions[slot] = session
-    this.#count++
-    const intervalMs = mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
-    for (const [index, item] of found.entries()) {
-      const view = item.viewOf(key) ?? this.#addView(item, mode, fields, key)
-      this.#subscribe(session, session.first + index, view, intervalMs)
-    }
-    return null
+  find(id: string): Session | null {
+    return this.#byId.get(id) ?? null
   }
 
-  /** A raw stream that begins logs or views finds room for them, and for one log in full. */
-  #hasRawRoom(items: readonly Item[], key: string): boolean {
-    let missing = 0
-    for (const item of items) {
-      if (item.log === null) missing += RAW_OBJECT_BYTES
-      if (item.viewOf(key) === null) missing += RAW_OBJECT_BYTES
-    }
-    return missing === 0 || this.#rawBudget.hasRoom(Math.max(missing, this.#deps.rawLogBytes))
+  sessions(): IterableIterator<Session> {
+    return this.#byId.values()
   }
 
-  /** The connection has gone, or the stream has been ended: what the session lacked is dropped. */
-  end(edge: EdgeLink, session: Session): void {
-    const { subscriptions, keeper, wheel, metrics } = this.#deps
+  /** A stream is asked for. False when the edge's queue is full: call again. */
+  bind(edge: EdgeLink, slot: number, generation: number, text: BindText): boolean {
+    if (!this.#deps.hasRoom(edge)) return false
+    this.#vacate(edge, slot, generation)
+    const { resume, mayOpen } = text.bind
+    const known = resume === null ? null : this.find(resume.session)
+    if (known === null) {
+      if (resume !== null && !mayOpen) this.#deps.tellRefused(edge, slot, generation, 'SESSION_UNKNOWN')
+      else this.#open(edge, slot, generation, text)
+      return true
+    }
+    const pending = { edge, slot, generation, text }
+    if (!this.#isAttached(known)) {
+      this.#rebind(known, pending)
+      return true
+    }
+    const other = this.#pending.get(known)
+    if (other !== undefined) {
+      if (!this.#deps.hasRoom(other.edge)) return false
+      this.#deps.tellRefused(other.edge, other.slot, other.generation, 'SESSION_REBOUND')
+      other.edge.sessions[other.slot] = null
+    }
+    edge.sessions[slot] = known
+    this.#pending.set(known, pending)
+    if (known.isBound) this.unbind(known, 'SESSION_REBOUND', 'another stream has taken the session')
+    return true
+  }
+
+  /** Whether the edge of the session's stream has not said yet that its last byte is written. */
+  #isAttached(session: Session): boolean {
+    return this.#deps.edges[session.edge]!.sessions[session.slot] === session
+  }
+
+  /** A connection has gone, or has written the last words of its stream. */
+  onClosed(edge: EdgeLink, slot: number, generation: number): void {
+    const owed = this.#owed.findIndex(each => isAt(each, edge, slot, generation))
+    if (owed >= 0) this.#owed.splice(owed, 1)
+    const session = edge.sessions[slot] ?? null
+    if (session === null) return
+    const pending = this.#pending.get(session)
+    if (pending !== undefined && isAt(pending, edge, slot, generation)) {
+      this.#pending.delete(session)
+      edge.sessions[slot] = null
+      return
+    }
+    if (session.edge !== edge.index || session.slot !== slot || session.generation !== generation) return
+    edge.sessions[slot] = null
+    if (session.state === ENDING) this.end(session)
+    else if (session.isBound) this.#loseStream(session)
+    if (pending === undefined || session.state === ENDED) return
+    this.#pending.delete(session)
+    pending.edge.sessions[pending.slot] = null
+    if (this.#deps.hasRoom(pending.edge)) this.#rebind(session, pending)
+    else this.#owed.push(pending)
+  }
+
+  /** Whoever had a slot before has gone, although its edge could not say so yet. */
+  #vacate(edge: EdgeLink, slot: number, generation: number): void {
+    const old = edge.sessions[slot] ?? null
+    if (old === null) return
+    const pending = this.#pending.get(old)
+    const isPending = pending?.edge === edge && pending.slot === slot
+    const before = isPending ? pending.generation : old.generation
+    if (before !== generation) this.onClosed(edge, slot, before)
+  }
+
+  /** Takes the stream from a session; what it lacks waits for the next one. */
+  unbind(session: Session, code: ClientErrorCode, message: string): void {
+    this.#deps.unbind(session, code, message)
+    this.#loseStream(session)
+  }
+
+  /** Batch has answered the session's poll: that exchange is over. */
+  pollAnswered(session: Session): void {
+    this.#deps.edges[session.edge]!.sessions[session.slot] = null
+    this.#loseStream(session)
+  }
+
+  /** Ends a session: what it lacked is dropped. */
+  end(session: Session): void {
     if (session.state === ENDED) return
+    const { interests, wheel } = this.#deps
     session.state = ENDED
-    if (edge.sessions[session.slot] === session) edge.sessions[session.slot] = null
-    this.#count--
-    if (session.bucket !== null) this.#buckets.leave(session.bucket, session)
-    for (let subscription = session.first; subscription < session.end; subscription++) {
-      const view = subscriptions.views[subscription]!
-      const { item } = view
-      const limit = subscriptions.limits[subscription] ?? null
-      if (limit?.isHeld === true) wheel.cancel(limit)
-      const waiting = view.seq - subscriptions.sentSeqs[subscription]!
-      session.dropped += waiting
-      metrics.add(M.updatesDropped, waiting)
-      view.remove(subscriptions, subscription)
-      if (view.count === 0) this.#removeView(view)
-      item.subscriptionCount--
-      keeper.lostInterest(item, this.nowMs)
+    this.#byId.delete(session.id)
+    this.#unbound.delete(session)
+    wheel.cancel(session)
+    if (this.#isAttached(session)) this.#deps.edges[session.edge]!.sessions[session.slot] = null
+    const pending = this.#pending.get(session)
+    if (pending !== undefined) {
+      // Its stream finds no session any more.
+      this.#pending.delete(session)
+      pending.edge.sessions[pending.slot] = null
+      this.#owed.push(pending)
     }
-    subscriptions.close(session)
+    this.#deps.onEnd(session)
+    if (session.bucket !== null) this.#buckets.leave(session.bucket, session)
+    this.#deps.subscriber().end(session)
+    interests.close(session)
   }
 
   /** The edge says that the connection's window has room again. */
   writable(session: Session): void {
     if (session.state !== BLOCKED) return
-    session.state = IDLE
-    if (this.#deps.subscriptions.firstWaiting(session) !== NONE) {
-      session.state = READY
-      this.#deps.enqueue(session)
-    }
+    this.#settle(session)
+  }
+
+  /** The session has something beside its data to say. */
+  tell(session: Session, text: string): void {
+    session.events ??= new SessionEvents(this.#deps.eventBytesMax)
+    session.events.add(text)
+    if (session.state === IDLE || session.state === GATHERING) this.#enqueue(session)
+  }
+
+  /** The client has handled everything up to `position`. */
+  confirm(session: Session, position: number): void {
+    if (position > session.sentAt) return
+    session.events?.confirm(position)
+    session.left?.confirm(position)
+  }
+
+  /** Null leaves a limit as it is; 0 is none. */
+  setLimits(session: Session, maxBandwidth: number | null, maxDelayMs: number | null): void {
+    if (maxBandwidth !== null) session.maxBandwidth = maxBandwidth
+    if (maxDelayMs === null) return
+    const isGathering = session.state === GATHERING
+    if (session.bucket !== null) this.#buckets.leave(session.bucket, session)
+    session.bucket = maxDelayMs > 0 ? this.#buckets.join(maxDelayMs) : null
+    if (isGathering) this.#enqueue(session)
   }
 
   /** What is held, and sessions that gather, flush now. */
   flushWaiting(): void {
-    for (const session of this.sessions()) {
-      for (let subscription = session.first; subscription < session.end; subscription++) {
-        const limit = this.#deps.subscriptions.limits[subscription] ?? null
-        if (limit?.isHeld !== true) continue
-        this.#deps.wheel.cancel(limit)
-        limit.onTimer()
-      }
-    }
+    for (const session of this.sessions()) this.#deps.subscriber().releaseHeld(session)
     this.#buckets.turnAll()
   }
 
   /** How many updates wait, of all sessions. */
   countWaiting(): number {
     let waiting = 0
-    for (const session of this.sessions()) waiting += waitingOf(this.#deps.subscriptions, session)
+    for (const session of this.sessions()) waiting += waitingOf(this.#deps.interests, session)
     return waiting
   }
 
-  *sessions(): IterableIterator<Session> {
-    for (const edge of this.#deps.edges) {
-      for (const session of edge.sessions) if (session !== null && session !== undefined) yield session
+  /** Opens the streams that wait for room in their edge's queue. Returns how many. */
+  work(): number {
+    let done = 0
+    while (this.#owed.length > 0) {
+      const { edge, slot, generation, text } = this.#owed[0]!
+      if (!this.bind(edge, slot, generation, text)) break
+      this.#owed.shift()
+      done++
     }
+    return done
   }
 
-  #makeReady(session: Session): void {
+  /** Ends the session that has been without a stream for longest; false when all have one. */
+  evict(isIt: (session: Session) => boolean = () => true): boolean {
+    for (const session of this.#unbound) {
+      if (!isIt(session)) continue
+      this.end(session)
+      return true
+    }
+    return false
+  }
+
+  onReady(session: Session): void {
     if (session.bucket !== null) {
       session.state = GATHERING
       this.#buckets.gather(session.bucket, session, this.nowMs)
     } else {
-      session.state = READY
-      this.#deps.enqueue(session)
+      this.#enqueue(session)
     }
   }
 
-  #intervalMs(asked: number): number {
-    const cap = this.#deps.maxFrequencyCap
-    const frequency = asked === 0 ? cap : cap === 0 ? asked : Math.min(asked, cap)
-    return frequency === 0 ? 0 : 1_000 / frequency
+  onTimer(session: Session): void {
+    if (session.state === UNBOUND) {
+      this.end(session)
+    } else if (session.state === PACED) {
+      this.#settle(session)
+    } else if (session.isPoll && session.isBound) {
+      session.isAnswerDue = true
+      if (session.state === IDLE || session.state === GATHERING) this.#enqueue(session)
+    }
   }
 
-  #subscribe(session: Session, subscription: number, view: View, intervalMs: number): void {
-    const { subscriptions, merger, keeper } = this.#deps
-    const { number } = session
-    if (intervalMs > 0) {
-      subscriptions.limits[subscription] = new FrequencyLimit(subscriptions, subscription, number, intervalMs)
-    }
-    view.add(subscriptions, subscription, number)
-    view.item.subscriptionCount++
-    merger.begin(view, subscription, number, this.nowMs)
-    keeper.gainedInterest(view.item)
+  #enqueue(session: Session): void {
+    session.state = READY
+    this.#deps.enqueue(session)
   }
 
-  #addView(item: Item, mode: Mode, names: readonly string[] | null, key: string): View {
-    const { fields, rawLogBytes, rawLogUpdates } = this.#deps
-    const fieldIds = names === null ? null : names.map(name => fields.find(name)).filter(id => id >= 0)
-    const view = new View(item, mode, fieldIds, key)
-    if (names !== null) {
-      view.fieldsAwaited = names.filter(name => fields.find(name) < 0)
-      for (const name of view.fieldsAwaited) fields.await(name, view)
-    }
-    item.addView(view)
-    if (mode === 'raw') {
-      view.budget = this.#rawBudget
-      view.take(RAW_OBJECT_BYTES)
-      item.log ??= new ItemLog(rawLogBytes, rawLogUpdates, this.#rawBudget)
-      view.end = item.log.end
-    }
-    return view
+  /** A session that was held up goes on. */
+  #settle(session: Session): void {
+    session.state = IDLE
+    const hasMore = session.welcome !== null || session.isAnswerDue || (session.events?.waitingCount ?? 0) > 0
+    if (hasMore || this.#deps.interests.firstWaiting(session) !== NONE) this.#enqueue(session)
   }
 
-  #removeView(view: View): void {
-    for (const name of view.fieldsAwaited) this.#deps.fields.stopAwaiting(name, view)
-    view.budget?.release(view.takenBytes)
-    view.item.removeView(view)
+  #open(edge: EdgeLink, slot: number, generation: number, text: BindText): void {
+    const { interests, merger, sessionsMax, subscriber, tellOpened, tellRefused } = this.#deps
+    if (this.count >= sessionsMax && !this.evict()) {
+      tellRefused(edge, slot, generation, 'SESSIONS_TOO_MANY')
+      return
+    }
+    const { bind } = text
+    const binding = bindingOf(edge, slot, generation, text)
+    const session = new Session(text.id, binding, merger.advance(), this.nowMs, interests, this)
+    this.#byId.set(session.id, session)
+    this.#attach(session, edge, slot, generation, text)
+    session.maxBandwidth = bind.maxBandwidth
+    session.bucket = bind.maxDelayMs > 0 ? this.#buckets.join(bind.maxDelayMs) : null
+    const error = bind.opening === null ? null : subscriber().subscribe(session, bind.opening)
+    if (error !== null) {
+      this.end(session)
+      tellRefused(edge, slot, generation, error.code)
+      return
+    }
+    tellOpened(edge, slot, generation, session.id)
+    this.#welcome(session, session.startedAt, bind.resume === null ? 'new' : { why: 'SESSION_UNKNOWN', kept: null })
+    this.#deps.carryOut(session, bind)
+  }
+
+  /** Begins another stream of a session that has none; its edge's queue has room. */
+  #rebind(session: Session, { edge, slot, generation, text }: PendingBind): void {
+    const { position } = text.bind.resume!
+    const { encoding } = session.binding
+    this.#deps.tellOpened(edge, slot, generation, session.id)
+    this.#unbound.delete(session)
+    this.#deps.wheel.cancel(session)
+    this.#attach(session, edge, slot, generation, text)
+    const why = this.#rewinder.hindrance(session, position)
+    if (why === null) {
+      this.#rewinder.rewind(session, position)
+      this.confirm(session, position)
+      this.#welcome(session, position, 'recovered')
+    } else {
+      this.#rewinder.restart(session)
+      this.#welcome(session, session.sentAt, {
+        why: why as Renewal['why'],
+        kept: {
+          subscriptions: session.subscriptions.map(({ id }) => id),
+          nextRequest: session.requests?.next ?? 1,
+        },
+      })
+    }
+    if (encoding !== text.bind.encoding) this.#forgetDefinitions(session)
+    this.#deps.carryOut(session, text.bind)
+  }
+
+  #attach(session: Session, edge: EdgeLink, slot: number, generation: number, text: BindText): void {
+    const { transport, encoding, waitMs } = text.bind
+    session.binding = bindingOf(edge, slot, generation, text)
+    session.edge = edge.index
+    session.slot = slot
+    session.generation = generation
+    session.codec = codecOf(transport, encoding)
+    session.isPoll = transport === 'poll'
+    session.isConfirming = transport === 'websocket'
+    session.waitMs = waitMs
+    session.isAnswerDue = false
+    edge.sessions[slot] = session
+  }
+
+  /** The stream's first record; with it goes what waits. */
+  #welcome(session: Session, position: number, recovery: 'new' | 'recovered' | Renewal): void {
+    const { epoch, keepaliveMs, resumeMs, wheel } = this.#deps
+    // A poll that goes on where the one before ended needs no greeting.
+    const isGreeted = session.isPoll && recovery === 'recovered'
+    session.welcome = isGreeted
+      ? null
+      : welcomeEvent({ session: session.id, epoch, position, keepaliveMs, resumeMs, recovery })
+    if (session.isPoll) wheel.schedule(session, this.nowMs + session.waitMs)
+    this.#settle(session)
+  }
+
+  #loseStream(session: Session): void {
+    const { wheel, resumeMs } = this.#deps
+    session.state = UNBOUND
+    session.welcome = null
+    session.isAnswerDue = false
+    wheel.cancel(session)
+    const keptMs = session.isPoll ? Math.max(resumeMs, POLL_GAP_MS) : resumeMs
+    if (keptMs === 0) {
+      this.end(session)
+      return
+    }
+    this.#unbound.add(session)
+    wheel.schedule(session, this.nowMs + keptMs)
+  }
+
+  #forgetDefinitions(session: Session): void {
+    const { flags } = this.#deps.interests
+    for (let interest = session.first; interest < session.end; interest++) flags[interest]! &= ~DEFINED
   }
 }
 
+function isAt(pending: PendingBind, edge: EdgeLink, slot: number, generation: number): boolean {
+  return pending.edge === edge && pending.slot === slot && pending.generation === generation
+}
+
+function bindingOf(edge: EdgeLink, slot: number, generation: number, { address, bind }: BindText): Binding {
+  return { edge: edge.index, slot, generation, address, transport: bind.transport, encoding: bind.encoding }
+}
+
 /** For tests and /sessions: how many updates of a session wait. */
-export function waitingOf(subscriptions: Subscriptions, session: Session): number {
+export function waitingOf(interests: Interests, session: Session): number {
   let waiting = 0
-  for (let subscription = session.first; subscription < session.end; subscription++) {
-    waiting += subscriptions.views[subscription]!.seq - subscriptions.sentSeqs[subscription]!
+  for (let interest = session.first; interest < session.end; interest++) {
+    waiting += interests.views[interest]!.seq - interests.sentSeqs[interest]!
   }
   return waiting
 }
 
 /** When the oldest update that waits for the session was received; NaN when none does. */
-export function waitingSinceMsOf(subscriptions: Subscriptions, session: Session): number {
-  const sinceMs = session.number === NONE ? Number.NaN : subscriptions.waitingSinceMs[session.number]!
+export function waitingSinceMsOf(interests: Interests, session: Session): number {
+  const sinceMs = session.number === NONE ? Number.NaN : interests.waitingSinceMs[session.number]!
   let oldestMs = Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs
-  for (let subscription = session.first; subscription < session.end; subscription++) {
-    const limit = subscriptions.limits[subscription] ?? null
+  for (let interest = session.first; interest < session.end; interest++) {
+    const limit = interests.limits[interest] ?? null
     if (limit?.isHeld === true) oldestMs = Math.min(oldestMs, limit.heldSinceMs)
   }
   return Number.isFinite(oldestMs) ? oldestMs : Number.NaN

@@ -6,6 +6,12 @@ import type { StreamSocket } from '#stages/socket.ts'
 
 const GENERATION_MASK = 2 ** 30 - 1
 
+/** A message that the feed has not answered: the core that sent it, and that core's number of it. */
+export interface OpenMessage {
+  readonly core: number
+  readonly number: number
+}
+
 export class FeedConnection implements Timed {
   readonly socket: StreamSocket
   readonly slot: number
@@ -20,6 +26,11 @@ export class FeedConnection implements Timed {
   heartbeatMs = 0
   /** Items that it was told are wanted: a core may say so twice, to all feeds and to one that has just come. */
   readonly wanted = new Set<string>()
+  /** The targets of its greeting, as JSON, while the cores are not told yet. */
+  untoldHandles: string | null = null
+  /** By the connection's own number; at most FEED_MESSAGES_MAX. */
+  readonly messages = new Map<number, OpenMessage>()
+  messagesSent = 0
   heardMs: number
   isSilent = false
   /** Lines that are read and handed over, or refused. */

@@ -7,11 +7,32 @@
  *
  * A feed is acknowledged by positions: what its lines became lies in the queues to the cores, and once a core has
  * finished a position, everything before it is merged.
+ *
+ * Messages of clients go to the feed as they come, and its answers back to the core that asked, each once. A message finds
+ * the feed gone, or busy (FEED_MESSAGES_MAX without an answer, or half of its outbox full: clients alone never make a feed
+ * one that does not read), and is answered so at once. What is open when a feed ends is answered by its FEED_DOWN.
  */
 
-import { FeedLineParser, LINE_BAD, LINE_BLANK, LINE_DELETE, LINE_GREETING } from '#src/codec/feed-line.ts'
-import { ackLine, closingLine, errorLine, unwantedLine, wantedLine, welcomeLine } from '#src/codec/feed-reply.ts'
-import { FEED_ALIVE, FEED_DOWN, FEED_ON_DEMAND, FEED_SILENT, FEED_UP } from '#src/codec/record.ts'
+import { FeedLineParser, LINE_ANSWER, LINE_BAD, LINE_BLANK, LINE_DELETE, LINE_GREETING } from '#src/codec/feed-line.ts'
+import {
+  ackLine,
+  closingLine,
+  errorLine,
+  FEED_MESSAGES_MAX,
+  messageLine,
+  unwantedLine,
+  wantedLine,
+  welcomeLine,
+} from '#src/codec/feed-reply.ts'
+import {
+  ANSWERED_BUSY,
+  ANSWERED_GONE,
+  FEED_ALIVE,
+  FEED_DOWN,
+  FEED_ON_DEMAND,
+  FEED_SILENT,
+  FEED_UP,
+} from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import type { Log } from '#src/log.ts'
@@ -27,6 +48,8 @@ import { FeedConnection } from './feed-connection.ts'
 const SILENCE_FACTOR = 1.5
 /** Above this, acknowledgements wait for the next turn: they are cumulative, so none is missed. */
 const OUTBOX_BYTES_EASY = 65_536
+/** Of feedOutboxBytesMax: what messages may fill. */
+const MESSAGES_PART = 0.5
 const NEWLINE = Buffer.from('\n')
 
 export interface FeedParseDeps {
@@ -90,6 +113,21 @@ export class FeedParse implements Stage {
       else connection.wanted.delete(item)
       this.#say(connection, line)
     }
+  }
+
+  /** Hands a message of a core to its feed. Null when that is done; else what it is answered at once (see ANSWERED). */
+  tellMessage(core: number, slot: number, generation: number, number: number, text: string): string | null {
+    const connection = this.connections.get(slot)
+    if (connection?.generation !== generation || !this.#mayAnswer(connection)) return ANSWERED_GONE
+    const { messages, socket } = connection
+    if (messages.size === FEED_MESSAGES_MAX) return ANSWERED_BUSY
+    const line = messageLine(connection.messagesSent + 1, text)
+    const outboxBytes = socket.writableLength + Buffer.byteLength(line)
+    if (outboxBytes > this.#deps.config.feedOutboxBytesMax * MESSAGES_PART) return ANSWERED_BUSY
+    connection.messagesSent++
+    messages.set(connection.messagesSent, { core, number })
+    this.#say(connection, line)
+    return null
   }
 
   /** A core has refused what a line said. */
@@ -210,6 +248,7 @@ export class FeedParse implements Stage {
       return true
     }
     if (kind === LINE_GREETING) return this.#greet(connection, line, nowMs)
+    if (kind === LINE_ANSWER) return this.#takeAnswer(connection, line)
     if (!connection.isUp && !this.#bringUp(connection)) return false
     if (lane.offer(parser, kind === LINE_DELETE, connection.slot, line, nowMs) !== OFFERED) return false
     this.#countLine(connection)
@@ -224,14 +263,16 @@ export class FeedParse implements Stage {
 
   #greet(connection: FeedConnection, line: number, nowMs: number): boolean {
     const { wheel, log } = this.#deps
-    const { feedName, isOnDemand, heartbeatMs } = this.#parser
-    if (connection.isUp) {
+    const { feedName, isOnDemand, heartbeatMs, message } = this.#parser
+    // Where there was room for FEED_UP and none for the targets, this line comes again.
+    if (connection.isUp && connection.untoldHandles === null) {
       this.#countLine(connection)
       this.#countError(connection, line, 'FEED_GREETING_LATE', 'a feed names itself in its first line only')
       return true
     }
     connection.name = feedName
     connection.isOnDemand = isOnDemand
+    connection.untoldHandles = message.handles.length > 0 ? JSON.stringify(message.handles) : null
     if (!this.#bringUp(connection)) return false
     this.#countLine(connection)
     connection.heartbeatMs = heartbeatMs
@@ -242,10 +283,36 @@ export class FeedParse implements Stage {
 
   #bringUp(connection: FeedConnection): boolean {
     const { lane } = this.#deps
-    const flag = connection.generation * 2 + (connection.isOnDemand ? FEED_ON_DEMAND : 0)
-    if (lane.offerAll(FEED_UP, connection.slot, flag, connection.name) !== OFFERED) return false
+    const { slot, generation, isOnDemand, name, untoldHandles } = connection
+    const flag = generation * 2 + (isOnDemand ? FEED_ON_DEMAND : 0)
+    if (!connection.isUp && lane.offerAll(FEED_UP, slot, flag, name) !== OFFERED) return false
     connection.isUp = true
+    if (untoldHandles !== null && lane.offerHandles(slot, untoldHandles) !== OFFERED) return false
+    connection.untoldHandles = null
     return true
+  }
+
+  /** False when there is no room for the answer on its way to its core. */
+  #takeAnswer(connection: FeedConnection, line: number): boolean {
+    const { lane, metrics } = this.#deps
+    const { number, text } = this.#parser.message
+    const message = connection.messages.get(number)
+    if (message === undefined) {
+      this.#countLine(connection)
+      this.#countError(connection, line, 'FEED_ANSWER_UNKNOWN', `message ${number} is not open`)
+      return true
+    }
+    if (lane.offerAnswered(message.core, connection.slot, message.number, text) !== OFFERED) return false
+    connection.messages.delete(number)
+    this.#countLine(connection)
+    metrics.add(M.feedLines, 1)
+    return true
+  }
+
+  /** What such a feed says next is still read. */
+  #mayAnswer(connection: FeedConnection): boolean {
+    const isOver = connection.isEnded || connection.isClosed || connection.isRefused
+    return !isOver && !this.#isPaused
   }
 
   #countError(connection: FeedConnection, line: number, code: FeedErrorCode, message: string): void {

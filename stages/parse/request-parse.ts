@@ -13,7 +13,7 @@ import type { Config } from '#src/config/config.ts'
 import { M, PARSE, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { ASKING, CLOSED, CLOSING, ClientConnection, READING, STREAMING } from '#stages/client-connection.ts'
+import { ASKING, CLOSED, CLOSING, ClientConnection, POLLING, READING, STREAMING } from '#stages/client-connection.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import type { Stage } from '#stages/stage.ts'
 
@@ -31,6 +31,8 @@ export interface RequestParseDeps {
   readonly metrics: ThreadMetrics
   /** Takes a request; the connection's state says when the next may be read. */
   readonly handle: (connection: ClientConnection, request: HttpRequest, nowMs: number) => void
+  /** Bytes of a WebSocket. */
+  readonly onSocketBytes: (connection: ClientConnection, chunk: Buffer) => void
   /** A turn on the wheel of a connection that is not reading. */
   readonly onStreamTurn: (connection: ClientConnection, nowMs: number) => void
   /** The connection has gone. */
@@ -116,6 +118,10 @@ export class RequestParse implements Stage {
   }
 
   #onChunk(connection: ClientConnection, chunk: Buffer): void {
+    if (connection.state === STREAMING && connection.web !== null) {
+      this.#deps.onSocketBytes(connection, chunk)
+      return
+    }
     // What a client says on a stream of this kind, or behind its last request, means nothing.
     if (connection.state >= STREAMING) {
       connection.droppedBytes += chunk.length
@@ -210,6 +216,8 @@ export class RequestParse implements Stage {
         return
       case CLOSING:
         connection.socket.destroy()
+        return
+      case POLLING:
         return
       default:
         this.#deps.onStreamTurn(connection, nowMs)

@@ -1,7 +1,8 @@
 /**
- * route, for clients: sends a request to its home, and what comes back to its connection. A stream goes to the core that
- * will be its session's home, a question about an item to the item's home, one about all to every core; what needs no
- * core (metrics, health, the page, a publication) is answered here.
+ * route, for clients: sends a request to its home, and what comes back to its connection. A stream, a poll or a control
+ * request goes to the home of its session, which follows from the session's id, whatever edge it came to; a question about
+ * an item goes to the item's home, one about all to every core; what needs no core (metrics, health, the page, a
+ * publication) is answered here.
  *
  * Inbound: requests from parse, one a connection. Outbound: a control queue to each core; when it is full the request is
  * refused (503, come back), while what must not be lost (a connection has gone, a window has room) is owed and told later.
@@ -14,6 +15,7 @@ import {
   type AnswerFrame,
   errorAnswer,
   JSON_TYPE,
+  NDJSON_TYPE,
   plainAnswer,
   preflightAnswer,
   streamHead,
@@ -21,25 +23,42 @@ import {
 } from '#src/codec/http-response.ts'
 import { corsOriginOf, interpret, type RequestMessage } from '#src/codec/http-routes.ts'
 import { codecOf } from '#src/codec/json-stream.ts'
-import { CLOSE, CONTROL_TEXT, OPEN, QUERY, textBytesMax, WRITABLE, writeText } from '#src/codec/record.ts'
+import {
+  BIND,
+  CLOSE,
+  CONTROL,
+  CONTROL_TEXT,
+  CONTROL_TEXT_3,
+  QUERY,
+  textBytesMax,
+  WRITABLE,
+  writeText,
+} from '#src/codec/record.ts'
+import { upgradeHead, upgradeOf } from '#src/codec/websocket-handshake.ts'
 import type { Config } from '#src/config/config.ts'
 import { homeOf } from '#src/domain/home.ts'
-import type { StreamRequest } from '#src/domain/stream-request.ts'
+import type { BindRequest, SessionRequest } from '#src/domain/session-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { M, ROUTE, type ThreadMetrics } from '#src/metrics/names.ts'
 import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { Clock } from '#src/time/clock.ts'
 import {
   ASKING,
+  CHUNKED,
   CLOSED,
   CLOSING,
   type ClientConnection,
+  FRAMED,
   type Gathering,
   OPENING,
+  PLAIN,
+  POLLING,
   STREAMING,
 } from '#stages/client-connection.ts'
 import { HTTP_SLOT, type Lane, OFFERED } from '#stages/lane.ts'
 import type { Stage } from '#stages/stage.ts'
+import { WebSide } from '#stages/web-side.ts'
+import { BIND_REFUSALS, BUSY, isLoopback, mergeNames, publishLine, tooLong } from './request-texts.ts'
 
 /** When to come back after a full queue, in seconds. */
 const BUSY_RETRY_S = 1
@@ -62,6 +81,8 @@ export interface RequestRouteDeps {
   /** The request has been answered and the connection may send the next. */
   readonly resume: (connection: ClientConnection, nowMs: number) => void
   readonly beginStream: (connection: ClientConnection, head: Buffer, nowMs: number) => void
+  /** Reads what of a WebSocket's frames came with its handshake, or has waited. */
+  readonly readFrames: (connection: ClientConnection) => void
   /** Sets the connection's deadline. */
   readonly schedule: (connection: ClientConnection, dueMs: number) => void
 }
@@ -71,7 +92,8 @@ export class RequestRoute implements Stage {
   readonly queueUnit = 'records'
   readonly #deps: RequestRouteDeps
   readonly #owing = new Set<ClientConnection>()
-  #nextCore = 0
+  /** WebSockets whose frames wait. */
+  readonly #waiting = new Set<ClientConnection>()
   #handled = 0
 
   constructor(deps: RequestRouteDeps) {
@@ -90,26 +112,67 @@ export class RequestRoute implements Stage {
     }
     connection.frame = frame
     connection.state = ASKING
-    this.#dispatch(connection, message, nowMs)
+    this.#dispatch(connection, request, message, nowMs)
   }
 
-  onOpened(connection: ClientConnection): void {
+  onOpened(connection: ClientConnection, session: string): void {
     if (connection.state !== OPENING) return
-    const { frame, codec } = connection
-    connection.state = STREAMING
-    connection.isChunked = !frame!.isHttp10
-    connection.frame = null
-    connection.unread = null
-    const head = streamHead(codec === 0 ? 'sse' : 'ndjson', frame!.isHttp10, frame!.corsOrigin)
-    this.#deps.beginStream(connection, head, this.#deps.clock.nowMs())
-    connection.socket.resume()
+    const { transport } = connection
+    connection.session = session
+    if (transport === 'poll') {
+      connection.state = POLLING
+      connection.socket.resume()
+    } else if (transport === 'websocket') {
+      this.#beginSocket(connection)
+    } else {
+      const { isHttp10, corsOrigin } = connection.frame!
+      connection.framing = isHttp10 ? PLAIN : CHUNKED
+      connection.unread = null
+      this.#begin(connection, streamHead(transport, isHttp10, corsOrigin))
+    }
   }
 
   onRefused(connection: ClientConnection, code: ClientErrorCode): void {
-    if (connection.state !== OPENING) return
+    if (connection.state !== OPENING && connection.state !== POLLING) return
     connection.state = ASKING
-    const message = code === 'SESSIONS_TOO_MANY' ? 'the server has as many sessions as it may' : 'the server is full'
-    this.#error(connection, 503, code, message)
+    connection.web = null
+    const [status, message] = BIND_REFUSALS[code] ?? BUSY
+    if (status === 503) this.#deps.metrics.add(M.stageRefused + ROUTE, 1)
+    this.#error(connection, status, code, message)
+  }
+
+  /** A poll is answered. */
+  onPolled(connection: ClientConnection, body: Buffer): void {
+    if (connection.state !== POLLING) return
+    connection.state = ASKING
+    connection.socket.pause()
+    this.#answer(connection, { status: 200, contentType: NDJSON_TYPE, body })
+  }
+
+  /** A session's requests, out of its WebSocket. Returns how many were handed over before its core's queue was full. */
+  control(connection: ClientConnection, requests: readonly SessionRequest[]): number {
+    const { session, core } = connection
+    const text = JSON.stringify({ session, requests })
+    if (!this.#isTooLong(core, text)) return this.#sendControl(connection, text, true) ? requests.length : 0
+    for (const [index, request] of requests.entries()) {
+      let part = JSON.stringify({ session, requests: [request] })
+      if (this.#isTooLong(core, part)) part = JSON.stringify({ session, requests: [tooLong(request)] })
+      if (!this.#sendControl(connection, part, true)) return index
+    }
+    return requests.length
+  }
+
+  /** Frames of a WebSocket wait for their turn, or for room. */
+  postpone(connection: ClientConnection): void {
+    this.#waiting.add(connection)
+  }
+
+  /** A stream has had its last bytes: its session may have another. */
+  onStreamEnded(connection: ClientConnection): void {
+    connection.owesWritable = false
+    connection.owesClose = true
+    this.#settle(connection)
+    this.#deps.controls[connection.core]!.publish()
   }
 
   onAnswer(connection: ClientConnection, status: number, isCut: boolean, body: string): void {
@@ -131,9 +194,10 @@ export class RequestRoute implements Stage {
 
   /** The connection has gone: its core is told when it has a session there. */
   onClosed(connection: ClientConnection): void {
-    const hadSession = connection.state === OPENING || connection.state === STREAMING || connection.state === CLOSING
+    const hadSession = connection.state >= OPENING && connection.session !== NO_SESSION
     connection.gathering = null
     connection.owesWritable = false
+    this.#waiting.delete(connection)
     if (!hadSession) return
     connection.owesClose = true
     this.#settle(connection)
@@ -143,6 +207,10 @@ export class RequestRoute implements Stage {
   /** Tells what is owed. */
   work(): number {
     for (const connection of this.#owing) this.#settle(connection)
+    for (const connection of this.#waiting) {
+      this.#waiting.delete(connection)
+      this.#deps.readFrames(connection)
+    }
     const handled = this.#handled
     this.#handled = 0
     return handled
@@ -178,11 +246,17 @@ export class RequestRoute implements Stage {
     return true
   }
 
-  #dispatch(connection: ClientConnection, message: RequestMessage, nowMs: number): void {
+  #dispatch(connection: ClientConnection, request: HttpRequest, message: RequestMessage, nowMs: number): void {
     const { controls, isReady, page, metricsText } = this.#deps
     switch (message.kind) {
-      case 'stream':
-        return this.#open(connection, message.stream)
+      case 'bind':
+        if (message.isUpgrade && !this.#upgrade(connection, request, false)) return
+        return this.#bind(connection, message.bind)
+      case 'control':
+        return this.#control(connection, message.session, message.requests)
+      case 'echo':
+        if (this.#upgrade(connection, request, true)) this.#beginSocket(connection)
+        return
       case 'item': {
         const text = JSON.stringify({ kind: 'item', name: message.item })
         return this.#ask(connection, 'item', 1, text, [homeOf(message.item, controls.length)])
@@ -216,7 +290,7 @@ export class RequestRoute implements Stage {
       case 'page':
         return this.#answer(connection, page)
       case 'preflight':
-        return this.#write(connection, preflightAnswer(message.allow, connection.frame!))
+        return this.#write(connection, preflightAnswer(message, connection.frame!))
       case 'refused': {
         const { status, code, message: text, allow } = message
         const error = { status, code, message: text, ...(allow === undefined ? {} : { allow }) }
@@ -225,17 +299,80 @@ export class RequestRoute implements Stage {
     }
   }
 
-  #open(connection: ClientConnection, request: StreamRequest): void {
+  #bind(connection: ClientConnection, bind: BindRequest): void {
     const { controls, newSessionId, isReady } = this.#deps
     if (!isReady()) return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
-    const core = this.#nextCore
-    this.#nextCore = (core + 1) % controls.length
+    const id = newSessionId()
+    // A session whose home is no more, as the server has other cores now, is unknown wherever it is asked for.
+    const core = homeOf(bind.resume?.session ?? id, controls.length)
     const address = connection.socket.remoteAddress ?? ''
-    const text = JSON.stringify({ id: newSessionId(), address, request })
+    const text = JSON.stringify({ id, address, bind })
+    if (this.#isTooLong(core, text)) return this.#tooLong(connection)
+    connection.session = id
     connection.core = core
-    connection.codec = codecOf(request.encoding)
-    if (!this.#send(connection, core, OPEN, text)) return this.#busy(connection)
+    connection.transport = bind.transport
+    connection.codec = codecOf(bind.transport, bind.encoding)
+    if (!this.#send(connection, core, BIND, text)) return this.#busy(connection)
     connection.state = OPENING
+  }
+
+  /** A few bytes of requests may become many as a record. */
+  #isTooLong(core: number, text: string): boolean {
+    return CONTROL_TEXT_3 + textBytesMax(text) > this.#deps.controls[core]!.recordBytesMax
+  }
+
+  #tooLong(connection: ClientConnection): void {
+    this.#error(connection, 413, 'REQUEST_BODY_TOO_LARGE', 'more requests than fit a queue at once: send them apart')
+  }
+
+  /** Checks an opening handshake; answers it and returns false where it is none. */
+  #upgrade(connection: ClientConnection, request: HttpRequest, isEcho: boolean): boolean {
+    const { config } = this.#deps
+    const upgrade = upgradeOf(request, config)
+    if (upgrade.kind === 'refused') {
+      this.#error(connection, upgrade.status, upgrade.code, upgrade.message)
+      return false
+    }
+    connection.web = new WebSide(config, upgrade.extension !== null, isEcho)
+    connection.upgradeHead = upgradeHead(upgrade.key, upgrade.extension)
+    return true
+  }
+
+  #beginSocket(connection: ClientConnection): void {
+    const head = connection.upgradeHead!
+    connection.upgradeHead = null
+    connection.framing = FRAMED
+    this.#begin(connection, head)
+    // Frames may have come with the handshake.
+    if (connection.unread !== null) this.#deps.readFrames(connection)
+  }
+
+  #begin(connection: ClientConnection, head: Buffer): void {
+    connection.state = STREAMING
+    connection.frame = null
+    this.#deps.beginStream(connection, head, this.#deps.clock.nowMs())
+    connection.socket.resume()
+  }
+
+  #control(connection: ClientConnection, session: string, requests: readonly SessionRequest[]): void {
+    connection.core = homeOf(session, this.#deps.controls.length)
+    const text = JSON.stringify({ session, requests })
+    if (this.#isTooLong(connection.core, text)) return this.#tooLong(connection)
+    if (!this.#sendControl(connection, text, false)) return this.#busy(connection)
+    connection.gathering = { kind: 'control', limit: 1, awaited: 1, parts: [] }
+  }
+
+  #sendControl(connection: ClientConnection, text: string, isInStream: boolean): boolean {
+    const control = this.#deps.controls[connection.core]!
+    const claim = claimOrAwait(control, CONTROL_TEXT_3 + textBytesMax(text))
+    if (claim < 0) return false
+    const word = claim >> 2
+    control.memory.words[word] = connection.slot
+    control.memory.words[word + 1] = connection.generation
+    control.memory.words[word + 2] = isInStream ? 1 : 0
+    control.commit(CONTROL, CONTROL_TEXT_3 + writeText(control.memory, claim + CONTROL_TEXT_3, text))
+    control.publish()
+    return true
   }
 
   #ask(
@@ -287,6 +424,13 @@ export class RequestRoute implements Stage {
       const part = parts[0]!
       if (part.status === 404) return this.#error(connection, 404, 'ITEM_NOT_FOUND', 'no feed has sent this item')
       return this.#json(connection, part.body)
+    }
+    if (kind === 'control') {
+      const { status, body } = parts[0]!
+      if (status === 404) return this.#error(connection, 404, 'SESSION_UNKNOWN', 'there is no such session')
+      if (status === 503)
+        return this.#error(connection, 503, 'SERVER_BUSY', 'the answers fit no queue: ask for less at once')
+      return this.#answer(connection, { status, contentType: NDJSON_TYPE, body })
     }
     if (kind === 'items') return this.#json(connection, mergeNames(parts, limit))
     const rows = parts.flatMap(part => JSON.parse(part.body) as object[])
@@ -340,36 +484,6 @@ export class RequestRoute implements Stage {
 }
 
 const EMPTY = Buffer.alloc(0)
+const NO_SESSION = ''
+
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
-function publishLine(message: Extract<RequestMessage, { kind: 'publish' }>): string {
-  const fields = message.fields.map(
-    ([name, content]) => `${JSON.stringify(name)}:${content === null ? 'null' : `"${content}"`}`,
-  )
-  const time = Number.isNaN(message.timeMs) ? '' : `,"time":${message.timeMs}`
-  const snapshot = message.isSnapshot ? ',"snapshot":true' : ''
-  return `{"item":${JSON.stringify(message.item)}${snapshot}${time},"fields":{${fields.join(',')}}}`
-}
-
-/** Sorted names of several cores as one page. What lies behind the last name of a part that was cut is not known yet. */
-function mergeNames(parts: readonly { isCut: boolean; body: string }[], limit: number): string {
-  let bound: string | null = null
-  const all: string[] = []
-  for (const part of parts) {
-    const names = JSON.parse(part.body) as string[]
-    const last = names.at(-1)
-    if (part.isCut && last !== undefined && (bound === null || last < bound)) bound = last
-    all.push(...names)
-  }
-  all.sort()
-  const known = bound === null ? all : all.filter(name => name <= bound)
-  const names = known.slice(0, limit)
-  const isCut = names.length < all.length || bound !== null
-  return JSON.stringify({ items: names, next: isCut ? (names.at(-1) ?? null) : null })
-}
-
-/** True for an address of this machine's loopback. */
-export function isLoopback(address: string | undefined): boolean {
-  if (address === undefined) return false
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
-}

@@ -5,13 +5,15 @@
  * Outcomes: delivered (the socket took the update into its care), lost (its connection had gone meanwhile). A record for
  * an older generation of a slot is discarded and counted, never written to whoever has the slot now.
  *
- * A flush is copied once out of the ring into a private buffer, framed as a chunk, and the same bytes are written to every
- * connection of the record. Its place in the buffer is used again unless a socket still holds it.
+ * A flush is copied once out of the ring into a private buffer, framed as a chunk or as a WebSocket message, and the same
+ * bytes are written to every connection of the record. What differs, the session's id in SSE, is filled in before each
+ * write. The place in the buffer is used again unless a socket still holds it.
  *
- * Invariant: in the shared word of a slot stand the bytes that batch has sent and no socket has taken; whatever becomes
- * of them, they are taken off again.
+ * Invariant: in the shared word of a slot stand the bytes that batch has sent and no socket has taken, or, of a WebSocket,
+ * no pong has confirmed; whatever becomes of them, they are taken off again.
  */
 
+import { closingEvent } from '#src/codec/client-event.ts'
 import { LAST_CHUNK } from '#src/codec/http-response.ts'
 import { STREAM_CODECS } from '#src/codec/json-stream.ts'
 import {
@@ -20,6 +22,7 @@ import {
   CLOCK_WRAP_MS,
   CONNECTION_BYTES,
   CONTROL_TEXT,
+  CONTROL_TEXT_3,
   END,
   FLUSH,
   FLUSH_CONNECTIONS,
@@ -27,6 +30,16 @@ import {
   REFUSED,
   readText,
 } from '#src/codec/record.ts'
+import {
+  CLOSE_NO_PROGRESS,
+  CLOSE_REBOUND,
+  closeFrame,
+  controlFrame,
+  frameHeadBytes,
+  OPCODE_PING,
+  OPCODE_TEXT,
+  writeFrameHead,
+} from '#src/codec/websocket-frame.ts'
 import type { Config } from '#src/config/config.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import type { Log } from '#src/log.ts'
@@ -36,22 +49,24 @@ import type { RecordConsumer, RecordHandler } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
-import { CLOSED, CLOSING, type ClientConnection, STREAMING } from '#stages/client-connection.ts'
+import {
+  CHUNKED,
+  CLOSED,
+  CLOSING,
+  type ClientConnection,
+  FRAMED,
+  POLLING,
+  STREAMING,
+} from '#stages/client-connection.ts'
 import { unsentBytesOf } from '#stages/socket.ts'
 import type { Stage } from '#stages/stage.ts'
+import { FlushFrames } from './flush-frames.ts'
 
-/** Room for a chunk's length in hexadecimal and its line end. */
-const CHUNK_HEAD = 10
-const CHUNK_TAIL = 2
-/** Flushes are framed in buffers of this size; one that a socket still holds keeps its whole buffer alive. */
-const SCRATCH_BYTES = 1 << 16
 /** Socket writes after which the event loop has its turn, and batch hears how far this is: some 2 ms. */
 const WRITES_A_TURN = 256
 /** Keepalives of many connections share a wake-up: their times are rounded up to this. */
 const KEEPALIVE_ROUND_MS = 100
 const EMPTY = Buffer.alloc(0)
-const CR = 0x0d
-const LF = 0x0a
 
 export interface WriteDeps {
   readonly config: Config
@@ -64,9 +79,13 @@ export interface WriteDeps {
   readonly latency: LatencyRecorder
   readonly log: Log
   readonly connectionOf: (slot: number) => ClientConnection | null
-  readonly onOpened: (connection: ClientConnection) => void
+  readonly onOpened: (connection: ClientConnection, session: string) => void
   readonly onRefused: (connection: ClientConnection, code: ClientErrorCode) => void
   readonly onAnswer: (connection: ClientConnection, status: number, isCut: boolean, body: string) => void
+  /** A poll is to be answered with these bytes. */
+  readonly onPolled: (connection: ClientConnection, body: Buffer) => void
+  /** A stream has had its last bytes. */
+  readonly onStreamEnded: (connection: ClientConnection) => void
   /** The window of a slot has room and batch waits for it. */
   readonly onWritable: (connection: ClientConnection) => void
 }
@@ -76,9 +95,7 @@ export class Write implements Stage {
   readonly queueUnit = 'bytes'
   readonly #deps: WriteDeps
   readonly #handles: RecordHandler[]
-  #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-  /** Where the next flush is framed: behind what sockets still hold. */
-  #scratchStart = 0
+  readonly #frames = new FlushFrames()
   #writes = 0
   #nowMs = 0
 
@@ -121,6 +138,11 @@ export class Write implements Stage {
       connection.socket.destroy()
       return
     }
+    const { web } = connection
+    if (web !== null && nowMs - web.pingedMs >= config.stallTimeoutMs) {
+      this.#endStalled(connection, nowMs)
+      return
+    }
     if (connection.socket.writableLength > 0) {
       // Something is not taken, be it a flush or a sign of life: no other is put behind it.
       if (this.#isStalled(connection, nowMs)) {
@@ -129,8 +151,9 @@ export class Write implements Stage {
       }
     } else if (nowMs - connection.wroteMs >= config.keepaliveMs) {
       metrics.add(M.keepalives, 1)
-      const keepalives = connection.isChunked ? CHUNKED_KEEPALIVES : KEEPALIVES
-      connection.socket.write(keepalives[connection.codec]!)
+      if (connection.framing === FRAMED) connection.socket.write(EMPTY_PING)
+      else
+        connection.socket.write((connection.framing === CHUNKED ? CHUNKED_KEEPALIVES : KEEPALIVES)[connection.codec]!)
       connection.wroteMs = nowMs
       connection.pendingSinceMs = nowMs
     }
@@ -149,16 +172,39 @@ export class Write implements Stage {
 
   /** The connection has gone: what its socket had not taken is off the books. */
   forget(connection: ClientConnection): void {
-    if (connection.pendingBytes > 0) this.#deps.inFlight.subtract(connection.slot, connection.pendingBytes)
+    const { inFlight } = this.#deps
+    const { slot, web } = connection
+    const bytes = web === null ? connection.pendingBytes : web.unconfirmedBytes
+    if (bytes > 0) inFlight.subtract(slot, bytes)
     connection.pendingBytes = 0
-    this.#deps.inFlight.takeWaiting(connection.slot)
+    if (web !== null) inFlight.setWindow(slot, 0)
+    inFlight.takeWaiting(slot)
   }
 
-  /** Writes a stream's last bytes and closes it behind them. */
-  endStream(connection: ClientConnection, last: Buffer, nowMs: number): void {
+  /** A pong of a WebSocket has come. */
+  onPong(connection: ClientConnection, payload: Buffer): void {
+    const { inFlight, clock } = this.#deps
+    const { web, slot } = connection
+    if (web === null || connection.state === CLOSED) return
+    const before = web.windowBytes
+    const confirmed = web.pong(payload, inFlight.isWaiting(slot), clock.nowMs())
+    if (web.windowBytes !== before) inFlight.setWindow(slot, web.windowBytes)
+    if (confirmed > 0) this.#took(connection, confirmed, web.windowBytes)
+  }
+
+  /** Writes a stream's last bytes and closes it behind them. What has been taken from it gets not a byte more. */
+  endStream(connection: ClientConnection, last: Buffer, closeCode: number, nowMs: number): void {
+    const { socket, framing } = connection
     connection.state = CLOSING
-    connection.socket.end(connection.isChunked ? Buffer.concat([chunkOf(last), LAST_CHUNK]) : last)
+    if (closeCode === CLOSE_REBOUND && socket.writableLength > 0) {
+      socket.destroy()
+      return
+    }
+    if (framing === FRAMED) socket.end(Buffer.concat([frameOf(last), closeFrame(closeCode, '')]))
+    else socket.end(framing === CHUNKED ? Buffer.concat([chunkOf(last), LAST_CHUNK]) : last)
+    socket.resume()
     this.#deps.wheel.schedule(connection, nowMs + this.#deps.config.closeTimeoutMs)
+    this.#deps.onStreamEnded(connection)
   }
 
   #endStalled(connection: ClientConnection, nowMs: number): void {
@@ -170,8 +216,9 @@ export class Write implements Stage {
       address: connection.socket.remoteAddress,
       pendingBytes: connection.pendingBytes,
     })
-    const text = `the connection took no byte for ${config.stallTimeoutMs} ms`
-    this.endStream(connection, STREAM_CODECS[connection.codec]!.closing('NO_PROGRESS', text, 0), nowMs)
+    const error = { code: 'NO_PROGRESS', message: `the connection took no byte for ${config.stallTimeoutMs} ms` }
+    const last = STREAM_CODECS[connection.codec]!.event(closingEvent(error, 0))
+    this.endStream(connection, last, CLOSE_NO_PROGRESS, nowMs)
   }
 
   #onRecord(ring: RecordConsumer, type: number, offset: number, length: number): boolean {
@@ -189,7 +236,7 @@ export class Write implements Stage {
     }
     switch (type) {
       case OPENED:
-        this.#deps.onOpened(connection)
+        this.#deps.onOpened(connection, readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT))
         return true
       case REFUSED: {
         const code = readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT) as ClientErrorCode
@@ -202,10 +249,10 @@ export class Write implements Stage {
         return true
       }
       case END: {
+        const last = Buffer.from(memory.bytes.subarray(offset + CONTROL_TEXT_3, offset + length))
+        if (connection.state === POLLING) this.#deps.onPolled(connection, last)
         // A stream that has stalled has had its last bytes.
-        if (connection.state !== STREAMING) return true
-        const last = Buffer.from(memory.bytes.subarray(offset + CONTROL_TEXT, offset + length))
-        this.endStream(connection, last, this.#nowMs)
+        if (connection.state === STREAMING) this.endStream(connection, last, memory.words[word + 2]!, this.#nowMs)
         return true
       }
       default:
@@ -227,37 +274,26 @@ export class Write implements Stage {
     const count = words[word]!
     const length = words[word + 1]!
     const updates = words[word + 2]!
-    const start = this.#frame(bytes, offset + FLUSH_CONNECTIONS + count * CONNECTION_BYTES, length)
-    const scratch = this.#scratch
-    const body = this.#scratchStart + CHUNK_HEAD
-    const end = body + length + CHUNK_TAIL
-    const chunk = scratch.subarray(start, end)
-    let plain: Buffer | null = null
-    let isReferenced = false
+    const from = offset + FLUSH_CONNECTIONS + count * CONNECTION_BYTES
+    this.#frames.begin(bytes, from, length, words[word + 6]!)
     let taken = 0
     let at = (offset + FLUSH_CONNECTIONS) >> 2
     for (let i = 0; i < count; i++, at += 2) {
       const slot = words[at]!
       const connection = this.#current(slot, words[at + 1]!)
-      if (connection === null || connection.state !== STREAMING || connection.socket.destroyed) {
+      if (connection === null || connection.socket.destroyed || !isReading(connection)) {
         this.#discard(slot, length)
         continue
       }
       taken++
-      if (!connection.isChunked) plain ??= scratch.subarray(body, body + length)
-      const framed = connection.isChunked ? chunk : plain!
-      // Behind what is not taken yet, the write itself tells when it is.
-      if (connection.pendingBytes > 0) connection.socket.write(framed, connection.onTaken!)
-      else connection.socket.write(framed)
-      connection.wroteMs = this.#nowMs
-      if (connection.socket.writableLength > 0) {
-        isReferenced = true
-        this.#awaitTaken(connection, length)
+      if (connection.state === POLLING) {
+        this.#deps.inFlight.subtract(slot, length)
+        this.#deps.onPolled(connection, Buffer.from(bytes.subarray(from, from + length)))
       } else {
-        this.#took(connection, length)
+        this.#write(connection, length)
       }
     }
-    if (isReferenced) this.#scratchStart = end
+    this.#frames.end()
     this.#writes += count
     const madeMs = words[word + 3]!
     metrics.observeWait(WRITE, (this.#nowMs - madeMs) % CLOCK_WRAP_MS, count)
@@ -280,32 +316,30 @@ export class Write implements Stage {
     if (inFlight.takeWaiting(slot)) onWritable(connection)
   }
 
-  /** Copies a flush into the scratch, framed as one chunk; returns where the frame begins. */
-  #frame(bytes: Buffer, offset: number, length: number): number {
-    const needed = CHUNK_HEAD + length + CHUNK_TAIL
-    if (this.#scratchStart + needed > this.#scratch.length) {
-      this.#scratch = Buffer.allocUnsafeSlow(Math.max(SCRATCH_BYTES, needed))
-      this.#scratchStart = 0
+  /** Writes the flush at hand to one connection. */
+  #write(connection: ClientConnection, length: number): void {
+    const { socket, web } = connection
+    const framed = this.#frames.of(connection)
+    // Behind what is not taken yet, the write itself tells when it is.
+    if (connection.pendingBytes > 0) socket.write(framed, connection.onTaken!)
+    else socket.write(framed)
+    connection.wroteMs = this.#nowMs
+    const isHeld = socket.writableLength > 0
+    if (isHeld) {
+      this.#frames.hold(connection)
+      this.#awaitTaken(connection, length)
     }
-    const scratch = this.#scratch
-    const body = this.#scratchStart + CHUNK_HEAD
-    bytes.copy(scratch, body, offset, offset + length)
-    scratch[body + length] = CR
-    scratch[body + length + 1] = LF
-    scratch[body - 1] = LF
-    scratch[body - 2] = CR
-    let at = body - 2
-    for (let rest = length; rest > 0; rest >>>= 4) {
-      const digit = rest & 0xf
-      scratch[--at] = digit < 10 ? 0x30 + digit : 0x57 + digit
+    if (web === null) {
+      if (!isHeld) this.#took(connection, length, this.#deps.config.windowBytes)
+    } else if (web.sent(length)) {
+      socket.write(controlFrame(OPCODE_PING, web.ping(this.#nowMs)))
     }
-    return at
   }
 
-  #took(connection: ClientConnection, length: number): void {
-    const { inFlight, config, onWritable } = this.#deps
+  #took(connection: ClientConnection, length: number, windowBytes: number): void {
+    const { inFlight, onWritable } = this.#deps
     const left = inFlight.subtract(connection.slot, length)
-    if (left <= config.windowBytes >> 1 && inFlight.takeWaiting(connection.slot)) onWritable(connection)
+    if (left <= windowBytes >> 1 && inFlight.takeWaiting(connection.slot)) onWritable(connection)
   }
 
   /** The socket has fallen behind; behind the first flush that it did not take an empty write tells when it has. */
@@ -330,7 +364,8 @@ export class Write implements Stage {
     if (taken === 0) return
     connection.pendingBytes -= taken
     connection.pendingSinceMs = this.#deps.clock.nowMs()
-    this.#took(connection, taken)
+    // What a WebSocket has in flight its pongs tell.
+    if (connection.web === null) this.#took(connection, taken, this.#deps.config.windowBytes)
   }
 
   #scheduleKeepalive(connection: ClientConnection, nowMs: number): void {
@@ -348,6 +383,21 @@ function chunkOf(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
 }
 
+/** A text message of its own. */
+function frameOf(bytes: Buffer): Buffer {
+  const headBytes = frameHeadBytes(bytes.length)
+  const frame = Buffer.allocUnsafe(headBytes + bytes.length)
+  writeFrameHead(frame, headBytes, bytes.length, OPCODE_TEXT, false)
+  bytes.copy(frame, headBytes)
+  return frame
+}
+
+/** Whether a flush is for the connection: a stream that goes on, or a poll that is held. */
+function isReading({ state }: ClientConnection): boolean {
+  return state === STREAMING || state === POLLING
+}
+
+const EMPTY_PING = controlFrame(OPCODE_PING, Buffer.alloc(0))
 /** By codec. */
 const KEEPALIVES = STREAM_CODECS.map(codec => codec.keepalive)
 const CHUNKED_KEEPALIVES = KEEPALIVES.map(chunkOf)

@@ -35,7 +35,8 @@ test('[F12] random lines, whole and broken, are read as JSON.parse reads them, o
       }
     }
   }
-  for (const kind of ['update', 'delete', 'greeting', 'bad', 'blank']) t.true((kinds.get(kind) ?? 0) > 100, kind)
+  for (const kind of ['update', 'delete', 'greeting', 'answer', 'bad', 'blank'])
+    t.true((kinds.get(kind) ?? 0) > 100, kind)
 })
 
 test('[F12] a line of many escapes, longer than the scratch was, is read whole', t => {

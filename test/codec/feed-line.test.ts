@@ -109,8 +109,9 @@ test('[F4] the end of an item', t => {
 test('[F4] a greeting', t => {
   const fixture = new Fixture()
   const line = '{"feed":"desk-7","onDemand":true,"heartbeat":5000}'
-  t.deepEqual(fixture.parse(line), { kind: 'greeting', name: 'desk-7', isOnDemand: true, heartbeatMs: 5_000 })
-  t.deepEqual(fixture.parse('{"feed":"\\"x"}'), { kind: 'greeting', name: '"x', isOnDemand: false, heartbeatMs: 0 })
+  const rest = { kind: 'greeting', handles: [] } as const
+  t.deepEqual(fixture.parse(line), { ...rest, name: 'desk-7', isOnDemand: true, heartbeatMs: 5_000 })
+  t.deepEqual(fixture.parse('{"feed":"\\"x"}'), { ...rest, name: '"x', isOnDemand: false, heartbeatMs: 0 })
   for (const heartbeat of [0, 100, 3_600_000]) {
     t.like(fixture.parse(`{"feed":"x","heartbeat":${heartbeat}}`), { kind: 'greeting', heartbeatMs: heartbeat })
   }

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { encodingOf } from '#src/codec/http-accept.ts'
+import { transportOf } from '#src/codec/http-accept.ts'
 
-const WISHES: [accept: string | undefined, encoding: 'sse' | 'ndjson' | null][] = [
+const WISHES: [accept: string | undefined, transport: 'sse' | 'ndjson' | null][] = [
   [undefined, 'sse'],
   ['', 'sse'],
   ['*/*', 'sse'],
@@ -33,8 +33,8 @@ const WISHES: [accept: string | undefined, encoding: 'sse' | 'ndjson' | null][] 
   [',,;,', null],
 ]
 
-for (const [accept, encoding] of WISHES) {
-  test(`[H22] Accept ${JSON.stringify(accept)} asks for ${encoding}`, t => {
-    t.is(encodingOf(accept), encoding)
+for (const [accept, transport] of WISHES) {
+  test(`[H22] Accept ${JSON.stringify(accept)} asks for ${transport}`, t => {
+    t.is(transportOf(accept), transport)
   })
 }

@@ -5,6 +5,7 @@ import {
   errorAnswer,
   JSON_TYPE,
   LAST_CHUNK,
+  NDJSON_TYPE,
   plainAnswer,
   preflightAnswer,
   streamHead,
@@ -50,6 +51,7 @@ test('[H11] a stream to HTTP/1.1 is chunked and told to pass through', t => {
 test('[H11] a stream to HTTP/1.0 is not chunked and ends with the connection', t => {
   const { headers } = partsOf(streamHead('ndjson', true, ''))
   t.is(headers.get('Content-Type'), 'application/x-ndjson')
+  t.is(NDJSON_TYPE, 'application/x-ndjson')
   t.is(headers.get('Connection'), 'close')
   t.false(headers.has('Transfer-Encoding'))
   t.false(headers.has('Access-Control-Allow-Origin'))
@@ -110,25 +112,50 @@ test('[H13] 503 tells when to come back, in whole seconds', t => {
 })
 
 test('[H13] every status that the codecs use has a reason', t => {
-  for (const status of [400, 403, 404, 405, 406, 408, 413, 415, 417, 431, 500, 501, 503, 505]) {
+  for (const status of [400, 403, 404, 405, 406, 408, 413, 415, 417, 426, 429, 431, 500, 501, 503, 505]) {
     const { headers } = partsOf(errorAnswer({ status, code: 'REQUEST_MALFORMED', message: '' }, UNREAD_FRAME))
     t.is(headers.get('Connection'), 'close')
   }
   t.throws(() => errorAnswer({ status: 299, code: 'REQUEST_MALFORMED', message: '' }, FRAME))
 })
 
+test('[H85] an error takes headers of its own, as a 426 that names what to upgrade to', t => {
+  const upgrade = [['Upgrade', 'websocket']] as const
+  const error = { status: 426, code: 'UPGRADE_INVALID', message: 'version 13 only', headers: upgrade } as const
+  const { status, headers, body } = partsOf(errorAnswer(error, FRAME))
+  t.is(status, 'HTTP/1.1 426 Upgrade Required')
+  t.is(headers.get('Upgrade'), 'websocket')
+  t.deepEqual(JSON.parse(body), { error: { code: 'UPGRADE_INVALID', message: 'version 13 only' } })
+})
+
+test('[H85] a 101 has neither a length nor a type', t => {
+  const headers = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+  ] as const
+  const answer = partsOf(plainAnswer({ status: 101, contentType: '', body: '', headers }, FRAME))
+  t.is(answer.status, 'HTTP/1.1 101 Switching Protocols')
+  t.is(answer.headers.get('Connection'), 'Upgrade')
+  t.false(answer.headers.has('Content-Length'))
+  t.false(answer.headers.has('Content-Type'))
+})
+
+const PREFLIGHT = { allow: 'GET, POST, DELETE, OPTIONS', crossOriginAllow: 'GET, POST, OPTIONS' }
+
 test('[H14] a preflight is answered 204 with what pages may do', t => {
-  const { status, headers, body } = partsOf(preflightAnswer('GET, OPTIONS', FRAME))
+  const { status, headers, body } = partsOf(preflightAnswer(PREFLIGHT, FRAME))
   t.is(status, 'HTTP/1.1 204 No Content')
-  t.is(headers.get('Allow'), 'GET, OPTIONS')
+  t.is(headers.get('Allow'), 'GET, POST, DELETE, OPTIONS')
   t.is(headers.get('Access-Control-Allow-Origin'), '*')
-  t.is(headers.get('Access-Control-Allow-Methods'), 'GET, HEAD, OPTIONS')
+  t.is(headers.get('Access-Control-Allow-Methods'), 'GET, POST, OPTIONS')
+  const pageHeaders = headers.get('Access-Control-Allow-Headers')?.split(', ')
+  t.deepEqual(pageHeaders, ['Accept', 'Cache-Control', 'Content-Type', 'Last-Event-ID'])
   t.is(headers.get('Access-Control-Max-Age'), '86400')
   t.is(body, '')
 })
 
 test('[H14] without an origin no page may do anything; one origin is named and varies', t => {
-  const none = partsOf(preflightAnswer('GET', { ...FRAME, corsOrigin: '' })).headers
+  const none = partsOf(preflightAnswer(PREFLIGHT, { ...FRAME, corsOrigin: '' })).headers
   t.deepEqual(
     [...none.keys()].filter(name => name.startsWith('Access-')),
     [],

@@ -1,42 +1,16 @@
 import test from 'ava'
-import { RequestReader } from '#src/codec/http-request.ts'
-import { corsOriginOf, type HttpSettings, interpret, type RequestMessage } from '#src/codec/http-routes.ts'
-import { defaultConfig } from '#src/config/config.ts'
-
-const SETTINGS: HttpSettings = {
-  ...defaultConfig,
-  sessionItemsMax: 3,
-  fieldsMax: 3,
-  itemNameBytesMax: 8,
-  fieldNameBytesMax: 8,
-}
-const reader = new RequestReader(SETTINGS)
-
-/** What a request for `target` asks for; it comes from this machine, unless a header says otherwise. */
-function ask(
-  line: string,
-  lines: readonly string[] = [],
-  body = '',
-  settings = SETTINGS,
-  isLoopback = true,
-): RequestMessage {
-  const host = lines.some(each => each.startsWith('Host:')) ? [] : ['Host: localhost:8080']
-  const length = body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]
-  const head = [`${line} HTTP/1.1`, ...host, ...lines, ...length, '', ''].join('\r\n')
-  const result = reader.read(Buffer.from(head + body))
-  if (result.kind !== 'request') throw new Error(JSON.stringify(result))
-  return interpret(result.request, isLoopback, settings)
-}
-
-function askAs(settings: Partial<HttpSettings>, line: string): RequestMessage {
-  return ask(line, [], '', { ...SETTINGS, ...settings })
-}
+import { corsOriginOf, type RequestMessage } from '#src/codec/http-routes.ts'
+import { ask, HTTP_SETTINGS } from '../support/http-ask.ts'
 
 const PLACES: [line: string, kind: RequestMessage['kind']][] = [
   ['GET /', 'page'],
   ['GET /?prefix=a&x=y', 'page'],
   ['HEAD /', 'page'],
-  ['GET /stream?items=A', 'stream'],
+  ['GET /stream?items=A', 'bind'],
+  ['POST /stream', 'bind'],
+  ['GET /poll', 'bind'],
+  ['POST /poll?items=A', 'bind'],
+  ['POST /control?session=kR3-_aaaaaaaaaaaaaaaaa', 'control'],
   ['GET /items', 'items'],
   ['HEAD /items', 'items'],
   ['GET /items/A', 'item'],
@@ -55,15 +29,19 @@ for (const [line, kind] of PLACES) {
   })
 }
 
-for (const line of ['GET /nothing', 'GET /Stream', 'GET //', 'GET /stream/', 'GET /items%2FA', 'OPTIONS /nothing']) {
+const NO_PATHS = ['/nothing', '/Stream', '//', '/stream/', '/items%2FA', '/polls'].map(path => `GET ${path}`)
+
+for (const line of [...NO_PATHS, 'OPTIONS /nothing']) {
   test(`[H20] ${line} is answered 404`, t => {
     t.like(ask(line), { kind: 'refused', status: 404, code: 'PATH_NOT_FOUND' })
   })
 }
 
 const WRONG_METHODS: [line: string, allow: string][] = [
-  ['HEAD /stream?items=A', 'GET, OPTIONS'],
-  ['POST /stream', 'GET, OPTIONS'],
+  ['HEAD /stream?items=A', 'GET, POST, OPTIONS'],
+  ['PUT /stream', 'GET, POST, OPTIONS'],
+  ['DELETE /poll', 'GET, POST, OPTIONS'],
+  ['GET /control', 'POST, OPTIONS'],
   ['POST /items', 'GET, HEAD, OPTIONS'],
   ['PUT /items/A', 'GET, HEAD, POST, DELETE, OPTIONS'],
   ['DELETE /', 'GET, HEAD, OPTIONS'],
@@ -77,109 +55,20 @@ for (const [line, allow] of WRONG_METHODS) {
   })
 }
 
-test('[H20] OPTIONS is a preflight that knows the methods of its path', t => {
-  t.deepEqual(ask('OPTIONS /stream'), { kind: 'preflight', allow: 'GET, OPTIONS' })
-  t.deepEqual(ask('OPTIONS *'), { kind: 'preflight', allow: 'OPTIONS' })
-  t.deepEqual(ask('OPTIONS /items/A'), { kind: 'preflight', allow: 'GET, HEAD, POST, DELETE, OPTIONS' })
-})
-
-test('[H21] a stream asks for its items only, and has defaults for the rest', t => {
-  t.deepEqual(ask('GET /stream?items=A'), {
-    kind: 'stream',
-    stream: {
-      encoding: 'sse',
-      mode: 'merge',
-      items: ['A'],
-      fields: null,
-      maxFrequency: 0,
-      maxDelayMs: 0,
-      onLost: 'end',
-    },
-  })
-})
-
-test('[H21] a stream asks for everything there is', t => {
-  const query = 'items=A,b%2Fc%2CD+e&fields=bid%2Cask&maxDelay=100&mode=raw&onLost=snapshot'
-  t.deepEqual(ask(`GET /stream?${query}`, ['Accept: application/x-ndjson']), {
-    kind: 'stream',
-    stream: {
-      encoding: 'ndjson',
-      mode: 'raw',
-      items: ['A', 'b/c', 'D e'],
-      fields: ['bid', 'ask'],
-      maxFrequency: 0,
-      maxDelayMs: 100,
-      onLost: 'snapshot',
-    },
-  })
-})
-
-const BAD_STREAMS: [code: string, query: string, named: string][] = [
-  ['QUERY_INVALID', '', '"items"'],
-  ['QUERY_INVALID', 'fields=a', '"items"'],
-  ['QUERY_INVALID', 'items=A&item=B', '"item"'],
-  ['QUERY_INVALID', 'items=A&items=B', '"items"'],
-  ['QUERY_INVALID', 'items=A&Mode=raw', '"Mode"'],
-  ['QUERY_INVALID', 'items=A&__proto__=1', '"__proto__"'],
-  ['QUERY_INVALID', 'items=%', '"items=%"'],
-  ['QUERY_INVALID', 'items=%ff', '"items=%ff"'],
-  ['QUERY_INVALID', '%c3=A', '"%c3=A"'],
-  ['ITEMS_TOO_MANY', 'items=A,B,C,D', '3'],
-  ['QUERY_INVALID', 'items=A,B,A', '"A"'],
-  ['ITEM_NAME_INVALID', 'items=', '""'],
-  ['ITEM_NAME_INVALID', 'items', '""'],
-  ['ITEM_NAME_INVALID', 'items=A,', '""'],
-  ['ITEM_NAME_INVALID', 'items=A,b*', '"b*"'],
-  ['ITEM_NAME_INVALID', 'items=A,123456789', '"123456789"'],
-  ['ITEM_NAME_INVALID', 'items=A%0A', '"A\\n"'],
-  ['ITEM_NAME_INVALID', 'items=A,+B', '" B"'],
-  ['FIELD_NAME_INVALID', 'items=A&fields=', '""'],
-  ['FIELD_NAME_INVALID', 'items=A&fields=a,123456789', '"123456789"'],
-  ['QUERY_INVALID', 'items=A&fields=a,a', '"a"'],
-  ['QUERY_INVALID', 'items=A&fields=a,b,c,d', '"fields"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=0', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=0.0', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=-1', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=1000.1', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=1e2', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=NaN', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxFrequency=', '"maxFrequency"'],
-  ['QUERY_INVALID', 'items=A&maxDelay=1.5', '"maxDelay"'],
-  ['QUERY_INVALID', 'items=A&maxDelay=-1', '"maxDelay"'],
-  ['QUERY_INVALID', 'items=A&maxDelay=60001', '"maxDelay"'],
-  ['QUERY_INVALID', 'items=A&mode=distinct', '"mode"'],
-  ['QUERY_INVALID', 'items=A&mode=', '"mode"'],
-  ['QUERY_INVALID', 'items=A&mode=raw&onLost=never', '"onLost"'],
-  ['QUERY_INVALID', 'items=A&onLost=end', '"onLost"'],
-  ['QUERY_INVALID', 'items=A&mode=raw&maxFrequency=2', '"maxFrequency"'],
+const PREFLIGHTS: [path: string, allow: string, crossOriginAllow: string][] = [
+  ['/stream', 'GET, POST, OPTIONS', 'GET, POST, OPTIONS'],
+  ['/poll', 'GET, POST, OPTIONS', 'GET, POST, OPTIONS'],
+  ['/control', 'POST, OPTIONS', 'POST, OPTIONS'],
+  ['/items', 'GET, HEAD, OPTIONS', 'GET, HEAD, OPTIONS'],
+  ['/items/A', 'GET, HEAD, POST, DELETE, OPTIONS', 'GET, HEAD, OPTIONS'],
+  ['*', 'OPTIONS', 'OPTIONS'],
 ]
 
-for (const [code, query, named] of BAD_STREAMS) {
-  test(`[H21] a stream of ?${query} is refused with ${code}, which names ${named}`, t => {
-    const message = ask(`GET /stream?${query}`)
-    t.like(message, { kind: 'refused', status: 400, code })
-    t.true(message.kind === 'refused' && message.message.includes(named))
+for (const [path, allow, crossOriginAllow] of PREFLIGHTS) {
+  test(`[H83] OPTIONS ${path} is a preflight that knows its methods, and those for pages of other origins`, t => {
+    t.deepEqual(ask(`OPTIONS ${path}`), { kind: 'preflight', allow, crossOriginAllow })
   })
 }
-
-const FREQUENCIES: [cap: number, wish: string, frequency: number][] = [
-  [0, '', 0],
-  [0, '&maxFrequency=1000', 1_000],
-  [5, '', 5],
-  [5, '&maxFrequency=4.5', 4.5],
-  [5, '&maxFrequency=6', 5],
-]
-
-for (const [cap, wish, frequency] of FREQUENCIES) {
-  test(`[H21] with a cap of ${cap} a stream ${wish === '' ? 'without a wish' : wish} gets ${frequency}`, t => {
-    const message = askAs({ maxFrequencyCap: cap }, `GET /stream?items=A${wish}`)
-    t.is(message.kind === 'stream' && message.stream.maxFrequency, frequency)
-  })
-}
-
-test('[H22] a type that is no stream is answered 406', t => {
-  t.like(ask('GET /stream?items=A', ['Accept: text/html']), { kind: 'refused', status: 406, code: 'NOT_ACCEPTABLE' })
-})
 
 const ITEM_PATHS: [path: string, item: string | null][] = [
   ['/items/A', 'A'],
@@ -230,7 +119,7 @@ test('[H24] a list of sessions is bounded; plain places know no parameters', t =
 })
 
 test('[H25] a POST publishes the fields of its body', t => {
-  t.deepEqual(ask('POST /items/A', [], 'bid=1.10&ask=2'), {
+  t.deepEqual(ask('POST /items/A', { body: 'bid=1.10&ask=2' }), {
     kind: 'publish',
     item: 'A',
     fields: [
@@ -241,7 +130,10 @@ test('[H25] a POST publishes the fields of its body', t => {
     timeMs: Number.NaN,
   })
   t.deepEqual(
-    ask('POST /items/A?snapshot=true&time=1626992742115', ['Content-Type: application/json'], '{"bid":1.10,"x":null}'),
+    ask('POST /items/A?snapshot=true&time=1626992742115', {
+      headers: ['Content-Type: application/json'],
+      body: '{"bid":1.10,"x":null}',
+    }),
     {
       kind: 'publish',
       item: 'A',
@@ -257,9 +149,10 @@ test('[H25] a POST publishes the fields of its body', t => {
 
 test('[H25] a POST with a bad body or query is refused', t => {
   t.like(ask('POST /items/A'), { status: 400, code: 'FIELDS_INVALID' })
-  t.like(ask('POST /items/A', ['Content-Type: text/plain'], 'x'), { status: 415, code: 'FIELDS_INVALID' })
+  const plain = ask('POST /items/A', { headers: ['Content-Type: text/plain'], body: 'x' })
+  t.like(plain, { status: 415, code: 'FIELDS_INVALID' })
   for (const query of ['snapshot=yes', 'snapshot=', 'time=-1', 'time=1.5', 'time=8640000000000001', 'x=1']) {
-    t.like(ask(`POST /items/A?${query}`, [], 'a=1'), { status: 400, code: 'QUERY_INVALID' }, query)
+    t.like(ask(`POST /items/A?${query}`, { body: 'a=1' }), { status: 400, code: 'QUERY_INVALID' }, query)
   }
 })
 
@@ -281,23 +174,31 @@ const PEERS: [policy: Policy, isLoopback: boolean, lines: string[], isAllowed: b
   ['loopback', true, ['Forwarded: for=10.0.0.1'], false],
 ]
 
-for (const [index, [policy, isLoopback, lines, isAllowed]] of PEERS.entries()) {
-  const peer = isLoopback ? 'of this machine' : 'of another machine'
-  test(`[H27] peer ${index} ${peer} with [${lines}] ${isAllowed ? 'may' : 'may not'} by ${policy}`, t => {
-    const settings = { ...SETTINGS, publishFrom: policy, sessionsFrom: policy }
+for (const [index, [policy, isLoopback, headers, isAllowed]] of PEERS.entries()) {
+  const from = isLoopback ? 'of this machine' : 'of another machine'
+  test(`[H27] peer ${index} ${from} with [${headers}] ${isAllowed ? 'may' : 'may not'} by ${policy}`, t => {
+    const peer = { headers, isLoopback, settings: { publishFrom: policy, sessionsFrom: policy } }
     const refused = { kind: 'refused', status: 403, code: 'FORBIDDEN' }
     const asked = [
-      ask('POST /items/A', lines, 'a=1', settings, isLoopback),
-      ask('DELETE /items/A', lines, '', settings, isLoopback),
-      ask('GET /sessions', lines, '', settings, isLoopback),
+      ask('POST /items/A', { ...peer, body: 'a=1' }),
+      ask('DELETE /items/A', peer),
+      ask('GET /sessions', peer),
     ]
     const kinds = ['publish', 'delete', 'sessions']
     for (const [place, message] of asked.entries()) {
       t.like(message, isAllowed ? { kind: kinds[place] } : refused)
     }
-    t.is(ask('GET /items/A', lines, '', settings, isLoopback).kind, 'item', 'reading is for everybody')
+    t.is(ask('GET /items/A', peer).kind, 'item', 'reading is for everybody')
   })
 }
+
+/** What does more than read: a line, and the headers that it needs. */
+const SESSION_REQUESTS: [line: string, ...headers: string[]][] = [
+  ['POST /stream?items=A'],
+  ['POST /poll'],
+  [`POST /control?session=${'a'.repeat(22)}`],
+  ['GET /stream?items=A', 'Upgrade: websocket', 'Connection: Upgrade'],
+]
 
 const ORIGINS: [origin: string, host: string, isAllowed: boolean][] = [
   ['http://localhost:8080', 'localhost:8080', true],
@@ -316,22 +217,78 @@ const ORIGINS: [origin: string, host: string, isAllowed: boolean][] = [
 
 for (const [origin, host, isAllowed] of ORIGINS) {
   test(`[H27] a page of "${origin}" ${isAllowed ? 'may' : 'may not'} publish to ${host}`, t => {
-    const lines = [`Host: ${host}`, `Origin: ${origin}`]
+    const headers = [`Host: ${host}`, `Origin: ${origin}`]
     for (const publishFrom of ['loopback', 'any'] as const) {
-      const settings = { ...SETTINGS, publishFrom }
-      t.is(ask('POST /items/A', lines, 'a=1', settings).kind, isAllowed ? 'publish' : 'refused')
-      t.is(ask('DELETE /items/A', lines, '', settings).kind, isAllowed ? 'delete' : 'refused')
+      const page = { headers, settings: { publishFrom } }
+      t.is(ask('POST /items/A', { ...page, body: 'a=1' }).kind, isAllowed ? 'publish' : 'refused')
+      t.is(ask('DELETE /items/A', page).kind, isAllowed ? 'delete' : 'refused')
     }
-    t.is(ask('GET /stream?items=A', lines).kind, 'stream', 'any page may read')
+    t.is(ask('GET /stream?items=A', { headers }).kind, 'bind', 'any page may read')
+  })
+
+  test(`[H82] if no other may, a page of "${origin}" ${isAllowed ? 'may' : 'may not'} use sessions of ${host}`, t => {
+    const headers = [`Host: ${host}`, `Origin: ${origin}`]
+    for (const corsOrigin of ['', 'https://desk.example']) {
+      for (const [line, ...more] of SESSION_REQUESTS) {
+        const message = ask(line, { headers: [...headers, ...more], settings: { corsOrigin } })
+        const refused = { kind: 'refused', status: 403, code: 'FORBIDDEN' }
+        t.like(message, isAllowed ? { kind: line.startsWith('POST /control') ? 'control' : 'bind' } : refused, line)
+      }
+    }
   })
 }
 
+test('[H82] a page of the origin that may read, and of any where all may, opens and controls sessions', t => {
+  for (const [corsOrigin, origin] of [
+    ['https://desk.example', 'https://desk.example'],
+    ['*', 'https://desk.example'],
+    ['*', 'null'],
+  ] as const) {
+    for (const [line, ...more] of SESSION_REQUESTS) {
+      const message = ask(line, { headers: [`Origin: ${origin}`, ...more], settings: { corsOrigin } })
+      t.not(message.kind, 'refused', `${line} of ${origin}, ${corsOrigin}`)
+    }
+  }
+})
+
+test('[H82] who is no page opens and controls sessions whatever the origin; no page reads what it may not', t => {
+  for (const [line, ...headers] of SESSION_REQUESTS) {
+    t.not(ask(line, { headers, settings: { corsOrigin: '' } }).kind, 'refused', line)
+  }
+  const settings = { ...HTTP_SETTINGS, corsOrigin: '' }
+  const read = ask('GET /stream?items=A', { headers: ['Origin: https://desk.example'], settings })
+  t.is(read.kind, 'bind')
+  t.is(corsOriginOf(read, settings), '')
+})
+
 test('[H28] pages of other origins may read values, but neither sessions nor metrics', t => {
-  const settings = { ...SETTINGS, corsOrigin: 'https://desk.example' }
-  for (const line of ['GET /stream?items=A', 'GET /items', 'GET /items/A', 'OPTIONS /stream', 'GET /nothing']) {
+  const settings = { ...HTTP_SETTINGS, corsOrigin: 'https://desk.example' }
+  const session = `POST /control?session=${'a'.repeat(22)}`
+  for (const line of [
+    'GET /stream?items=A',
+    'GET /poll',
+    session,
+    'GET /items',
+    'GET /items/A',
+    'OPTIONS /stream',
+    'GET /nothing',
+  ]) {
     t.is(corsOriginOf(ask(line), settings), 'https://desk.example', line)
   }
   for (const line of ['GET /sessions', 'GET /metrics', 'GET /', 'DELETE /items/A']) {
     t.is(corsOriginOf(ask(line), settings), '', line)
+  }
+})
+
+const UPGRADE = ['Upgrade: websocket', 'Connection: Upgrade']
+
+test('[H84] /echo takes an upgrade where the settings let it, and is no path else', t => {
+  const settings = { echo: true }
+  const notFound = { kind: 'refused', status: 404, code: 'PATH_NOT_FOUND' }
+  t.deepEqual(ask('GET /echo', { headers: UPGRADE, settings }), { kind: 'echo' })
+  t.like(ask('GET /echo', { settings }), notFound)
+  t.like(ask('POST /echo', { settings }), { status: 405, allow: 'GET, OPTIONS' })
+  for (const line of ['GET /echo', 'POST /echo', 'OPTIONS /echo']) {
+    t.like(ask(line, { headers: UPGRADE }), notFound, line)
   }
 })

@@ -4,10 +4,14 @@ import {
   codecOf,
   FIELD_BYTES_MAX,
   HEAD_BYTES_MAX,
+  ID_OFFSET,
   MARK_DELETED,
   MARK_FRESH,
   MARK_STALE,
+  SESSION_ID_BYTES,
   STREAM_CODECS,
+  TAG_BYTES_MAX,
+  TERSE,
   writeInteger,
 } from '#src/codec/json-stream.ts'
 import { Random, seedOr } from '#test/support/random.ts'
@@ -23,8 +27,8 @@ function framed(encoding: 'sse' | 'ndjson', record: object): string {
   return encoding === 'sse' ? `data: ${JSON.stringify(record)}\n\n` : `${JSON.stringify(record)}\n`
 }
 
-for (const codec of STREAM_CODECS) {
-  const { encoding } = codec
+for (const codec of STREAM_CODECS.slice(0, TERSE)) {
+  const encoding = codec.hasHead ? 'sse' : 'ndjson'
 
   test(`[S3] a body is the JSON of its record, framed, within the room that it was promised: random records, ${encoding}`, t => {
     const random = new Random(seedOr(20_260_221))
@@ -96,18 +100,38 @@ for (const codec of STREAM_CODECS) {
   })
 }
 
-test('[S4] the head is the SSE id, of epoch and position, and nothing in NDJSON', t => {
-  const [sse, ndjson] = [STREAM_CODECS[codecOf('sse')]!, STREAM_CODECS[codecOf('ndjson')]!]
-  t.deepEqual([sse.encoding, ndjson.encoding], ['sse', 'ndjson'])
+test('[S4] a flush tells its position: by the SSE id, with room for that of the session, or by a last line', t => {
+  const [sse, lines] = [STREAM_CODECS[codecOf('sse', 'json')]!, STREAM_CODECS[codecOf('websocket', 'json')]!]
   const out = Buffer.alloc(128)
-  const epoch = Buffer.from('0123456789abcd.')
+  const id = 'x'.repeat(SESSION_ID_BYTES)
   for (const position of [0, 9, 10, 123_456_789_012, 2 ** 53]) {
-    const end = sse.head(out, 3, epoch, position)
-    t.is(out.toString('latin1', 3, end), `id: ${epoch}${position}\n`)
+    const end = sse.head(out, 3, position)
+    out.write(id, 3 + ID_OFFSET)
+    t.is(out.toString('latin1', 3, end), `id: ${id}.${position}\n`)
     t.true(end - 3 <= HEAD_BYTES_MAX)
-    t.is(ndjson.head(out, 3, epoch, position), 3)
+    const tailEnd = lines.tail(out, 3, position)
+    t.is(out.toString('latin1', 3, tailEnd), `{"position":${position}}\n`)
+    t.true(tailEnd - 3 <= HEAD_BYTES_MAX)
   }
+  t.deepEqual([sse.hasHead, lines.hasHead], [true, false])
 })
+
+for (const codec of STREAM_CODECS.slice(0, TERSE)) {
+  const encoding = codec.hasHead ? 'sse' : 'ndjson'
+  test(`[S3] a tag in the place of a body's start makes it one of another subscription, ${encoding}`, t => {
+    const prefix = Buffer.from('{"item":"A"')
+    const body = Buffer.alloc(256)
+    const end = codec.mark(body, 0, prefix, MARK_STALE)
+    for (const id of [1, 42, 2 ** 31 - 1]) {
+      const out = Buffer.alloc(256)
+      const at = codec.tag(out, 0, id)
+      t.true(at <= TAG_BYTES_MAX)
+      body.copy(out, at, codec.tagSkip, end)
+      const text = out.toString('latin1', 0, at + end - codec.tagSkip)
+      t.is(text, framed(encoding, { sub: id, item: 'A', stale: true }))
+    }
+  })
+}
 
 test('[S3] whole numbers from 0 to 2^53 are written as JavaScript prints them', t => {
   const random = new Random(seedOr(20_260_222))

@@ -25,7 +25,7 @@ test('[I3] a log holds the newest entries whole, in order, within both bounds: r
       const length = kind >= ENTRY_DELETED ? 0 : random.chance(0.05) ? bytesMax : random.int(Math.min(40, bytesMax))
       const bytes = Buffer.from(Array.from({ length }, () => random.int(256)))
       const before = log.end - log.first
-      const offset = log.append(kind, length, position * 3)
+      const offset = log.append(kind, length, position * 3, position + 1)
       bytes.copy(log.bytes, offset)
       model.push({ kind, timeMs: position * 3, bytes })
       const held = log.end - log.first
@@ -50,23 +50,23 @@ test('[I3] a log holds the newest entries whole, in order, within both bounds: r
 
 test('[I3] while both bounds leave room nothing is pushed out', t => {
   const log = new ItemLog(100, 10, new RawBudget(1 << 20))
-  for (let i = 0; i < 10; i++) log.append(ENTRY_UPDATE, 10, i)
+  for (let i = 0; i < 10; i++) log.append(ENTRY_UPDATE, 10, i, i)
   t.deepEqual([log.first, log.end], [0, 10])
-  log.append(ENTRY_UPDATE, 1, 10)
+  log.append(ENTRY_UPDATE, 1, 10, 10)
   t.deepEqual([log.first, log.end], [1, 11])
 })
 
 test('[I3] an entry without bytes has a place of its own: it is pushed out in its turn', t => {
   const log = new ItemLog(4, 100, new RawBudget(1 << 20))
-  for (let i = 0; i < 4; i++) log.append(ENTRY_STALE, 0, i)
+  for (let i = 0; i < 4; i++) log.append(ENTRY_STALE, 0, i, i)
   t.deepEqual([log.first, log.end], [0, 4])
-  log.append(ENTRY_STALE, 0, 4)
+  log.append(ENTRY_STALE, 0, 4, 4)
   t.deepEqual([log.first, log.end], [1, 5])
 })
 
 test('[I3] the number of entries need be no power of two (found: a setting of 1,000 ended the thread)', t => {
   const log = new ItemLog(100_000, 1_000, new RawBudget(1 << 20))
-  for (let i = 0; i < 1_500; i++) log.append(ENTRY_UPDATE, 1, i)
+  for (let i = 0; i < 1_500; i++) log.append(ENTRY_UPDATE, 1, i, i)
   t.deepEqual([log.first, log.end, log.timeMsAt(500), log.timeMsAt(1_499)], [500, 1_500, 500, 1_499])
 })
 
@@ -77,7 +77,7 @@ test('[I12] a log takes no bytes before its first entry, doubles with what it ho
   const empty = budget.usedBytes
   const sizes = new Set<number>()
   for (let i = 0; i < 2_000; i++) {
-    log.append(ENTRY_UPDATE, 50, i)
+    log.append(ENTRY_UPDATE, 50, i, i)
     sizes.add(log.bytes.length)
   }
   t.deepEqual([...sizes], [1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536])
@@ -99,7 +99,7 @@ test('[I12] logs that share a budget hold their newest entries whole, whatever i
     for (let step = 0; step < 600; step++) {
       const { log, model } = random.pick(logs)
       const bytes = Buffer.alloc(random.chance(0.1) ? 0 : random.int(random.pick([20, 300, 3_000])), random.int(256))
-      const offset = log.append(ENTRY_UPDATE, bytes.length, step)
+      const offset = log.append(ENTRY_UPDATE, bytes.length, step, step)
       model.push(bytes)
       if (offset === NOT_KEPT) notKept++
       else bytes.copy(log.bytes, offset)

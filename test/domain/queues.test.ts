@@ -1,17 +1,16 @@
 import test from 'ava'
 import { type DelayBucket, DelayBuckets } from '#src/domain/delay-buckets.ts'
+import { Interests, NONE } from '#src/domain/interests.ts'
 import { ReadyQueue } from '#src/domain/ready-queue.ts'
-import { Session } from '#src/domain/session.ts'
-import { NONE, Subscriptions } from '#src/domain/subscriptions.ts'
+import type { Session } from '#src/domain/session.ts'
 import { TICK_MS, TimingWheel } from '#src/time/timing-wheel.ts'
+import { bareSession, closeBare } from '#test/support/bare-session.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
-const subscriptions = new Subscriptions()
+const interests = new Interests()
 
 function newSession(slot: number, bucket: DelayBucket | null = null): Session {
-  const origin = { id: '', edge: 0, slot, generation: 1, address: '', sinceMs: 0 }
-  const whole = { ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' } as const
-  return new Session(whole, 0, bucket, subscriptions, 1, () => {})
+  return bareSession(interests, 1, { slot, bucket })
 }
 
 test('[S1] sessions are served in the order they got ready, and one put back is next: random actions', t => {
@@ -114,14 +113,14 @@ test('[S2] when the server goes down every session flushes at once, and no turn 
   t.is(wheel.nextDueMs(), Number.POSITIVE_INFINITY)
 })
 
-test("[S1] a session's waiting subscriptions are found in turn, whatever lies beside them: random actions", t => {
+test("[S1] a session's waiting interests are found in turn, whatever lies beside them: random actions", t => {
   const random = new Random(seedOr(20_260_213))
-  const table = new Subscriptions()
-  const { origin } = newSession(0)
+  const table = new Interests()
   for (let round = 0; round < 60; round++) {
     let readied = 0
     const counts = [1 + random.int(5), 1 + random.int(100), 1 + random.int(5)]
-    const all = counts.map(count => new Session(origin, 0, null, table, count, () => readied++))
+    const owner = { onReady: () => readied++, onTimer: () => {} }
+    const all = counts.map(count => bareSession(table, count, { owner }))
     const session = all[1]!
     // What belongs to the neighbours is none of its own.
     for (const other of [all[0]!, all[2]!]) {
@@ -153,9 +152,6 @@ test("[S1] a session's waiting subscriptions are found in turn, whatever lies be
       )
     }
     t.true(readied > readiedBefore)
-    for (const each of all) {
-      for (let one = each.first; one < each.end; one++) table.views[one] = null
-      table.close(each)
-    }
+    for (const each of all) closeBare(table, each)
   }
 })

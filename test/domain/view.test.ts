@@ -1,48 +1,37 @@
 import test from 'ava'
 import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
+import { Interests } from '#src/domain/interests.ts'
 import { Item } from '#src/domain/item.ts'
-import { Session } from '#src/domain/session.ts'
-import { Subscriptions } from '#src/domain/subscriptions.ts'
+import type { Session } from '#src/domain/session.ts'
 import { View } from '#src/domain/view.ts'
+import { bareSession, closeBare } from '#test/support/bare-session.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
-const ORIGIN = {
-  id: 's',
-  edge: 0,
-  slot: 0,
-  generation: 1,
-  address: '',
-  encoding: 'ndjson',
-  mode: 'merge',
-  onLost: 'end',
-  sinceMs: 0,
-} as const
-
-test('[I4] a view has each of its subscriptions once, at the place that the table says: random comings and goings', t => {
+test('[I4] a view has each of its interests once, at the place that the table says: random comings and goings', t => {
   const random = new Random(seedOr(20_260_204))
   const view = new View(new Item(0, 'A', 0, 0, () => {}), 'merge', null, 'merge')
-  const table = new Subscriptions()
+  const table = new Interests()
   const sessions: Session[] = []
   for (let action = 0; action < 4_000; action++) {
     if (sessions.length === 0 || random.int(100) < 52) {
-      const session = new Session(ORIGIN, 1, null, table, 1, () => {})
+      const session = bareSession(table, 1)
       if (random.int(3) === 0) table.limits[session.first] = new FrequencyLimit(table, session.first, session.number, 5)
       view.add(table, session.first, session.number)
       sessions.push(session)
     } else {
       const [session] = sessions.splice(random.int(sessions.length), 1)
       view.remove(table, session!.first)
-      table.close(session!)
+      closeBare(table, session!)
     }
     const found = new Map<number, number>()
-    view.forEach((subscription, session) => {
-      found.set(subscription, session)
+    view.forEach((interest, session) => {
+      found.set(interest, session)
     })
     const isRight =
       view.count === sessions.length &&
       found.size === sessions.length &&
       sessions.every(({ first, number }) => found.get(first) === number && table.views[first] === view) &&
-      view.limits.every((limit, place) => table.places[limit.subscription] === place) &&
+      view.limits.every((limit, place) => table.places[limit.interest] === place) &&
       Array.from({ length: view.memberCount }, (_, place) => table.places[view.members[place * 2]!] === place).every(
         Boolean,
       )

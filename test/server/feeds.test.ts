@@ -98,7 +98,7 @@ test.serial('[F44] the window is in the first line, and a feed that does not hee
 test.serial(
   '[F45] a feed on demand is told what is wanted with the first reader, and unwanted after the last',
   async t => {
-    const server = await TestServer.start(t, { ...POOLS, unwantedDelayMs: 100 })
+    const server = await TestServer.start(t, { ...POOLS, unwantedDelayMs: 100, resumeMs: 0 })
     const early = await server.stream('items=early')
     const feed = await server.feed()
     const plain = await server.feed()
@@ -173,7 +173,10 @@ test.serial('[F48] a feed beyond feedConnectionsMax is told so and closed', asyn
   await t.throwsAsync(server.feed(), { message: /FEED_CONNECTIONS_TOO_MANY/ })
   await first.end()
   // The slot is free when the server has seen its own end of the connection, which may be after the feed has seen it.
-  const next = await server.poll(() => server.feed().catch(() => null), feed => feed !== null)
+  const next = await server.poll(
+    () => server.feed().catch(() => null),
+    feed => feed !== null,
+  )
   t.is(next?.replies.all[0]?.millrace, 1, 'a slot that is free again is given out')
 })
 

@@ -21,9 +21,11 @@ const REFUSALS: readonly Refusal[] = [
   { target: '/nothing', status: 404, code: 'PATH_NOT_FOUND' },
   { target: '/items/none', status: 404, code: 'ITEM_NOT_FOUND' },
   { method: 'PUT', target: '/items/A', status: 405, code: 'METHOD_NOT_ALLOWED' },
-  { method: 'POST', target: '/stream?items=A', status: 405, code: 'METHOD_NOT_ALLOWED' },
+  { method: 'PUT', target: '/stream?items=A', status: 405, code: 'METHOD_NOT_ALLOWED' },
   { method: 'HEAD', target: '/stream?items=A', status: 405, code: 'METHOD_NOT_ALLOWED' },
-  { target: '/stream', status: 400, code: 'QUERY_INVALID' },
+  { target: `/stream?session=${'x'.repeat(22)}&position=1`, status: 404, code: 'SESSION_UNKNOWN' },
+  { method: 'POST', target: `/control?session=${'x'.repeat(22)}`, status: 404, code: 'SESSION_UNKNOWN' },
+  { target: '/stream?session=short&position=1', status: 400, code: 'QUERY_INVALID' },
   { target: '/stream?items=A&colour=red', status: 400, code: 'QUERY_INVALID' },
   { target: '/stream?items=A&items=B', status: 400, code: 'QUERY_INVALID' },
   { target: '/stream?items=A,A', status: 400, code: 'QUERY_INVALID' },
@@ -232,7 +234,7 @@ test.serial('[H57] names come sorted and in pages, over all cores', async t => {
 })
 
 test.serial('[H58] the sessions of all cores are listed with what became of their updates', async t => {
-  const server = await TestServer.start(t, TWO_CORES)
+  const server = await TestServer.start(t, { ...TWO_CORES, resumeMs: 0 })
   const feed = await server.feed()
   feed.send({ item: 'A', fields: { x: '1' } })
   await feed.acknowledged()
@@ -248,7 +250,7 @@ test.serial('[H58] the sessions of all cores are listed with what became of thei
     sessions.map(row => row.delivered),
     [1, 1, 1, 1],
   )
-  t.deepEqual(sessions.map(row => `${row.encoding} ${row.mode} ${row.items}`).toSorted(), [
+  t.deepEqual(sessions.map(row => `${row.transport} ${row.mode} ${row.items}`).toSorted(), [
     'ndjson merge 1',
     'ndjson merge 1',
     'ndjson merge 1',
@@ -258,7 +260,7 @@ test.serial('[H58] the sessions of all cores are listed with what became of thei
   t.is(JSON.parse((await server.get('/sessions?limit=1')).body).sessions.length, 1)
   for (const stream of streams) stream.client.destroy()
   await server.poll(look, found => found.sessions.length === 0)
-  t.is((await look()).sessions.length, 0, 'a session ends with its connection')
+  t.is((await look()).sessions.length, 0, 'with resumeMs 0 a session ends with its stream')
 })
 
 test.serial('[H59] beyond connectionsMax and sessionsMax the answer is 503 with a time to come back', async t => {

@@ -29,7 +29,13 @@ const BELOW_STAGES = [
   ...BASE,
 ]
 /** Shared by stages, and no stages themselves. */
-const SHARED = ['#stages/stage.ts', '#stages/socket.ts', '#stages/lane.ts', '#stages/client-connection.ts']
+const SHARED = [
+  '#stages/stage.ts',
+  '#stages/socket.ts',
+  '#stages/lane.ts',
+  '#stages/client-connection.ts',
+  '#stages/web-side.ts',
+]
 
 export const STAGE_FOLDERS = ['accept', 'parse', 'route', 'conflate', 'batch', 'write']
 
@@ -60,7 +66,17 @@ export const ARROWS: readonly Arrow[] = [
   },
   {
     files: ['src/codec/**'],
-    may: ['./**', '#src/domain/**', '#src/ring/queue.ts', ...BASE, 'node:buffer', 'http-parser-js'],
+    may: [
+      './**',
+      '#src/domain/**',
+      '#src/ring/queue.ts',
+      ...BASE,
+      'node:buffer',
+      'node:crypto',
+      'node:zlib',
+      'http-parser-js',
+      'ws',
+    ],
     message: 'A codec is a function of bytes and state: no socket, no clock.',
   },
   {
@@ -102,10 +118,21 @@ export const ARROWS: readonly Arrow[] = [
     ],
     message: 'The feed client runs in programs that have no server: it takes the two codecs of its protocol with it.',
   },
+  {
+    files: ['src/client/**'],
+    may: ['./**'],
+    message: 'The client library runs in browsers, file by file: it takes nothing with it.',
+  },
   ...stageRows,
   {
-    files: ['stages/stage.ts', 'stages/socket.ts', 'stages/lane.ts', 'stages/client-connection.ts'],
-    may: ['./socket.ts', ...BELOW_STAGES],
+    files: [
+      'stages/stage.ts',
+      'stages/socket.ts',
+      'stages/lane.ts',
+      'stages/client-connection.ts',
+      'stages/web-side.ts',
+    ],
+    may: ['./socket.ts', './web-side.ts', ...BELOW_STAGES],
     message: 'What stages share names no stage.',
   },
   {

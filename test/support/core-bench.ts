@@ -8,14 +8,16 @@ import { NameTable } from '#src/codec/name-table.ts'
 import {
   ANSWER,
   ANSWER_TEXT,
+  BIND,
   CLOSE,
   CONNECTION_BYTES,
+  CONTROL,
   CONTROL_TEXT,
+  CONTROL_TEXT_3,
   END,
   FEED_UP,
   FLUSH,
   FLUSH_CONNECTIONS,
-  OPEN,
   QUERY,
   REFUSED,
   readText,
@@ -25,7 +27,7 @@ import {
 } from '#src/codec/record.ts'
 import { makeConfig } from '#src/config/check.ts'
 import type { Config } from '#src/config/config.ts'
-import type { StreamRequest } from '#src/domain/stream-request.ts'
+import type { SessionRequest } from '#src/domain/session-request.ts'
 import { silentLog } from '#src/log.ts'
 import { BLOCK_SLOTS, ThreadMetrics } from '#src/metrics/names.ts'
 import { createLocalQueue, type LocalQueue } from '#src/ring/local-queue.ts'
@@ -35,6 +37,7 @@ import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { HTTP_SLOT, Lane } from '#stages/lane.ts'
 import { buildCore, type CoreRole } from '#stages/pipeline.ts'
 import { FeedRoute } from '#stages/route/feed-route.ts'
+import { bindText, type StreamWish, withoutOwn } from './bind.ts'
 
 export interface Flush {
   readonly type: 'flush' | 'end'
@@ -76,9 +79,9 @@ export class CoreBench {
   readonly #control: LocalQueue
   readonly #out: LocalQueue
 
-  /** Settings may be smaller here than the program allows. */
+  /** Settings may be smaller here than the program allows. Sessions end with their streams, unless `resumeMs` is set. */
   constructor(settings: Partial<Config> = {}, outBytes = QUEUE_BYTES, downBytes = QUEUE_BYTES) {
-    const config = { ...makeConfig(), ...settings }
+    const config = { ...makeConfig(), resumeMs: 0, ...settings }
     this.config = config
     this.inFlight = new InFlightWords(InFlightWords.create(256))
     const nowMs = this.clock.nowMs()
@@ -108,6 +111,7 @@ export class CoreBench {
       queueCapacity: downBytes,
       tellWanted: (slot, item, isWanted) => this.wishes.push({ slot, item, isWanted }),
       tellRefused: () => {},
+      tellMessage: () => null,
     })
     this.#parser = new FeedLineParser(config, items, fields)
     this.lane.offerAll(FEED_UP, HTTP_SLOT, 0, 'http')
@@ -133,17 +137,18 @@ export class CoreBench {
     this.lane.publish()
   }
 
-  open(slot: number, generation: number, wish: Partial<StreamRequest> & { items: readonly string[] }): void {
-    const request: StreamRequest = {
-      encoding: 'ndjson',
-      mode: 'merge',
-      fields: null,
-      maxFrequency: 0,
-      maxDelayMs: 0,
-      onLost: 'snapshot',
-      ...wish,
-    }
-    this.#tell(OPEN, slot, generation, JSON.stringify({ id: `s${slot}.${generation}`, address: '', request }))
+  open(slot: number, generation: number, wish: StreamWish): void {
+    this.#tell(BIND, slot, generation, JSON.stringify(bindText(slot, generation, wish)))
+  }
+
+  /** What a client asks of its session; answers go into its stream. */
+  control(session: string, ...requests: readonly SessionRequest[]): void {
+    const text = JSON.stringify({ session, requests })
+    const { producer } = this.#control
+    const claim = producer.claim(CONTROL_TEXT_3 + textBytesMax(text))
+    producer.memory.words[(claim >> 2) + 2] = 1
+    producer.commit(CONTROL, CONTROL_TEXT_3 + writeText(producer.memory, claim + CONTROL_TEXT_3, text))
+    producer.publish()
   }
 
   query(slot: number, query: object): void {
@@ -169,8 +174,26 @@ export class CoreBench {
     while (this.turn() > 0);
   }
 
-  /** What the edge finds in its ring; up to `countMax` records, those of sessions' openings not told. */
+  /**
+   * What the edge finds in its ring, up to `countMax` records: without what sessions are told beside data, and without
+   * flushes that hold nothing else, which their peers take at once.
+   */
   take(countMax = Number.POSITIVE_INFINITY): Flush[] {
+    const taken: Flush[] = []
+    for (const flush of this.takeAll(countMax)) {
+      const text = withoutOwn(flush.text)
+      if (text !== '') taken.push({ ...flush, text })
+      else {
+        for (const [index, slot] of flush.slots.entries()) {
+          this.took(slot, flush.generations[index]!, Math.min(flush.text.length, this.inFlight.bytes(slot)))
+        }
+      }
+    }
+    return taken
+  }
+
+  /** Everything that the edge finds in its ring. */
+  takeAll(countMax = Number.POSITIVE_INFINITY): Flush[] {
     const flushes: Flush[] = []
     const { memory } = this.#out.consumer
     this.#out.consumer.drain((type, offset, length) => {
@@ -188,7 +211,7 @@ export class CoreBench {
           text: memory.bytes.toString('utf8', start, start + bytes),
         })
       } else if (type === END) {
-        const text = memory.bytes.toString('utf8', offset + CONTROL_TEXT, offset + length)
+        const text = memory.bytes.toString('utf8', offset + CONTROL_TEXT_3, offset + length)
         flushes.push({ type: 'end', slots: [words[0]!], generations: [words[1]!], updates: 0, text })
       } else if (type === REFUSED) {
         this.refusals.push(readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT))

@@ -3,6 +3,7 @@
 import {
   type FeedLineLimits,
   FeedLineParser,
+  LINE_ANSWER,
   LINE_BAD,
   LINE_BLANK,
   LINE_DELETE,
@@ -41,7 +42,10 @@ export class Fixture {
           name: parser.feedName,
           isOnDemand: parser.isOnDemand,
           heartbeatMs: parser.heartbeatMs,
+          handles: parser.message.handles,
         }
+      case LINE_ANSWER:
+        return { kind: 'answer', number: parser.message.number, text: parser.message.text }
       case LINE_DELETE:
         return { kind: 'delete', item: this.items.textOf(parser.itemId), timeMs: parser.timeMs }
       case LINE_UPDATE:

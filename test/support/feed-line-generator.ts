@@ -41,6 +41,9 @@ const NUMBERS = [
   '9007199254740993',
 ]
 
+/** Known and unknown: each wrong beside most others. */
+const STRAY_KEYS = ['item', 'fields', 'deleted', 'feed', 'onDemand', 'bid', 'result', '__proto__']
+
 function stringText(random: Random, lengthMax: number): string {
   let text = ''
   for (let length = random.int(lengthMax + 1); length > 0; length--) {
@@ -78,6 +81,23 @@ function fieldsText(random: Random, space: () => string): string {
   return `{${parts.join(`${space()},`)}${space()}}`
 }
 
+/** Any JSON, nested up to `depth` deep. */
+function jsonText(random: Random, space: () => string, depth: number): string {
+  const kind = random.int(depth > 0 ? 4 : 2)
+  if (kind === 0) return stringText(random, 6)
+  if (kind === 1) return random.pick([...NUMBERS, 'null', 'true', 'false'])
+  const inner = (): string => jsonText(random, space, depth - 1)
+  if (kind === 2) return listText(random, space, inner)
+  // A key may stand twice here: what an answer holds is not looked into.
+  const parts = Array.from({ length: random.int(3) }, () => `${stringText(random, 2)}${space()}:${space()}${inner()}`)
+  return `{${space()}${parts.join(`${space()},${space()}`)}${space()}}`
+}
+
+function listText(random: Random, space: () => string, element: () => string): string {
+  const parts = Array.from({ length: random.int(4) }, element)
+  return `[${space()}${parts.join(`${space()},${space()}`)}${space()}]`
+}
+
 function memberText(random: Random, key: string, space: () => string): string {
   if (random.chance(0.04)) return anyValue(random)
   switch (key) {
@@ -91,7 +111,14 @@ function memberText(random: Random, key: string, space: () => string): string {
     case 'heartbeat':
       return random.pick(NUMBERS)
     case 'mode':
+    case 'error':
       return stringText(random, 5)
+    case 'answer':
+      return random.chance(0.7) ? String(1 + random.int(99)) : random.pick(NUMBERS)
+    case 'result':
+      return jsonText(random, space, 3)
+    case 'handles':
+      return listText(random, space, () => random.pick(['"orders"', '"fx.*"', '"*"', stringText(random, 8)]))
     case 'deleted':
       return 'true'
     default:
@@ -99,14 +126,28 @@ function memberText(random: Random, key: string, space: () => string): string {
   }
 }
 
+/** What may stand beside the first key of a line. */
+function moreKeys(first: string): string[] {
+  if (first === 'feed') return ['onDemand', 'heartbeat', 'handles']
+  return first === 'answer' ? [] : ['time', 'snapshot', 'at', 'mode']
+}
+
 export function lineText(random: Random): string {
   if (random.chance(0.02)) return random.pick(['', ' ', '\r', 'null', '[]', '"item"'])
   const isSpaced = random.chance(0.15)
   const space = (): string => (isSpaced ? random.pick(['', ' ', '\t', '  ']) : '')
-  const keys = random.pick([['item', 'fields'], ['item', 'fields'], ['item', 'fields'], ['item', 'deleted'], ['feed']])
-  const more = keys[0] === 'feed' ? ['onDemand', 'heartbeat'] : ['time', 'snapshot', 'at', 'mode']
+  const keys = random.pick([
+    ...[
+      ['item', 'fields'],
+      ['item', 'fields'],
+      ['item', 'fields'],
+      ['item', 'fields'],
+    ],
+    ...[['item', 'deleted'], ['feed'], ['answer', 'result'], ['answer', 'error']],
+  ])
+  const more = moreKeys(keys[0]!)
   const all = [...keys, ...more.filter(() => random.chance(0.3))]
-  if (random.chance(0.03)) all.push(random.pick(['item', 'fields', 'deleted', 'feed', 'onDemand', 'bid', '__proto__']))
+  if (random.chance(0.03)) all.push(random.pick(STRAY_KEYS))
   if (random.chance(0.03)) all.splice(random.int(all.length), 1)
   if (random.chance(0.1)) all.unshift('at')
   if (random.chance(0.3)) all.sort(() => (random.chance(0.5) ? 1 : -1))

@@ -17,7 +17,8 @@ export type ReferenceLine =
       fields: [name: string, value: string | null][]
     }
   | { kind: 'delete'; item: string; timeMs: number }
-  | { kind: 'greeting'; name: string; isOnDemand: boolean; heartbeatMs: number }
+  | { kind: 'greeting'; name: string; isOnDemand: boolean; heartbeatMs: number; handles: readonly string[] }
+  | { kind: 'answer'; number: number; text: string }
 
 const BAD: ReferenceLine = { kind: 'bad' }
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs
@@ -41,14 +42,18 @@ export function referenceLine(
     return BAD
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return BAD
-  const members = topMembers(text)
+  const texts = new Map<string, string>()
+  const members = topMembers(text, texts)
   if (members === null) return BAD
   const keys = [...members.keys()]
   const timeMs = members.has('time') ? asTime(members.get('time')) : Number.NaN
   if (timeMs === null) return BAD
   if (members.has('at') && !isNumber(members.get('at'))) return BAD
   if (members.has('mode') && asString(members.get('mode')) === null) return BAD
-  if (members.has('feed')) return greeting(members, keys, limits)
+  const handles = handlesOf(texts.get('handles'), limits)
+  if (handles === null || !isAnswerable(members, texts)) return BAD
+  if (members.has('feed')) return greeting(members, keys, limits, handles)
+  if (members.has('answer')) return answer(texts, keys)
   const item = asString(members.get('item'))
   if (item === null || !isName(item, limits.itemNameBytesMax)) return BAD
   const isItemRoom = items.has(item) || items.size < itemsMax
@@ -70,25 +75,62 @@ export function referenceLine(
   return { kind: 'update', item, isSnapshot: snapshot === 'true', timeMs, fields }
 }
 
-function greeting(members: Map<string, Member>, keys: string[], limits: FeedLineLimits): ReferenceLine {
+function greeting(
+  members: Map<string, Member>,
+  keys: string[],
+  limits: FeedLineLimits,
+  handles: readonly string[],
+): ReferenceLine {
   const name = asString(members.get('feed'))
   const onDemand = members.has('onDemand') ? members.get('onDemand') : 'false'
   const heartbeat = members.has('heartbeat') ? members.get('heartbeat') : '0'
-  if (!only(keys, ['feed', 'onDemand', 'heartbeat'])) return BAD
+  if (!only(keys, ['feed', 'onDemand', 'heartbeat', 'handles'])) return BAD
   if (name === null || !isName(name, limits.itemNameBytesMax)) return BAD
   if (onDemand !== 'true' && onDemand !== 'false') return BAD
   if (!isNumber(heartbeat)) return BAD
   const heartbeatMs = Number(heartbeat)
   if (heartbeatMs !== 0 && !(Number.isInteger(heartbeatMs) && heartbeatMs >= 100 && heartbeatMs <= 3_600_000))
     return BAD
-  return { kind: 'greeting', name, isOnDemand: onDemand === 'true', heartbeatMs: heartbeatMs + 0 }
+  return { kind: 'greeting', name, isOnDemand: onDemand === 'true', heartbeatMs: heartbeatMs + 0, handles }
+}
+
+/** The keys of an answer, wherever they stand, hold what they may hold. */
+function isAnswerable(members: Map<string, Member>, texts: Map<string, string>): boolean {
+  const number = Number(texts.get('answer') ?? 1)
+  if (members.has('answer') && !isNumber(members.get('answer'))) return false
+  if (!Number.isSafeInteger(number) || number <= 0) return false
+  if (members.has('error') && asString(members.get('error')) === null) return false
+  return (texts.get('result')?.match(TOKEN) ?? []).every(token => !token.startsWith('"') || asString(token) !== null)
+}
+
+function answer(texts: Map<string, string>, keys: string[]): ReferenceLine {
+  const number = Number(texts.get('answer'))
+  const error = texts.get('error')
+  if (error !== undefined && only(keys, ['answer', 'error'])) {
+    return { kind: 'answer', number, text: `{"error":${JSON.stringify(JSON.parse(error))}}` }
+  }
+  if (!texts.has('result') || !only(keys, ['answer', 'result'])) return BAD
+  return { kind: 'answer', number, text: `{"result":${texts.get('result')}}` }
+}
+
+/** The targets; null when they are no list of them. */
+function handlesOf(text: string | undefined, limits: FeedLineLimits): string[] | null {
+  const targets: unknown = JSON.parse(text ?? '[]')
+  if (!Array.isArray(targets) || targets.length > 64) return null
+  const isTarget = (target: unknown): boolean => {
+    if (typeof target !== 'string') return false
+    return /\*$/.test(target)
+      ? isName(`${target.slice(0, -1)}x`, limits.itemNameBytesMax + 1)
+      : isName(target, limits.itemNameBytesMax)
+  }
+  return targets.every(isTarget) ? targets : null
 }
 
 /** A token of a value, or the members of an object; null stands for what no key may have. */
 type Member = string | Map<string, Member> | null
 
-/** The members of the text's object by their decoded keys; null when a key stands twice. */
-function topMembers(text: string): Map<string, Member> | null {
+/** The members of the text's object by their decoded keys; null when a key stands twice. `texts` gets them without space. */
+function topMembers(text: string, texts: Map<string, string>): Map<string, Member> | null {
   const tokens = text.match(TOKEN) ?? []
   let at = 0
   const object = (depth: number): Map<string, Member> | null => {
@@ -100,9 +142,11 @@ function topMembers(text: string): Map<string, Member> | null {
       const key = JSON.parse(tokens[at]!) as string
       at += 2
       if (members.has(key)) isUnique = false
+      const from = at
       if (tokens[at] === '{') members.set(key, object(depth + 1))
       else if (tokens[at] === '[') members.set(key, array())
       else members.set(key, tokens[at++]!)
+      if (depth === 0) texts.set(key, tokens.slice(from, at).join(''))
     }
     at++
     return isUnique ? members : null

@@ -9,6 +9,11 @@ export interface FeedReply {
   readonly ack?: number
   readonly wanted?: string
   readonly unwanted?: string
+  /** A message of a client, with its number on this connection. */
+  readonly message?: number
+  readonly to?: string
+  readonly session?: string
+  readonly data?: unknown
   readonly error?: { readonly line: number; readonly code: string; readonly message: string }
   readonly closing?: { readonly code: string; readonly message: string }
 }

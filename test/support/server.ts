@@ -69,7 +69,10 @@ export class TestServer {
     this.feedPort = server.feedPort
   }
 
-  static async start(t: ExecutionContext, settings: Partial<Config> = {}): Promise<TestServer> {
+  static async start(
+    t: Pick<ExecutionContext, 'log' | 'teardown'>,
+    settings: Partial<Config> = {},
+  ): Promise<TestServer> {
     const config = makeConfig({
       httpPort: 0,
       feedPort: 0,

@@ -17,7 +17,12 @@ export interface StreamRecord {
   readonly deleted?: boolean
   readonly lost?: number
   readonly closing?: { readonly code: string; readonly message: string; readonly retryMs?: number }
+  readonly unsubscribed?: number
+  readonly error?: { readonly code: string; readonly message: string }
 }
+
+/** Records of a session that most tests do not look at. */
+const OWN_KEYS = ['session', 'position', 'subscribed']
 
 export interface StreamClientOptions {
   readonly port: number
@@ -47,6 +52,8 @@ export class StreamClient {
   lastId = ''
   idCount = 0
   retryMs = 0
+  /** The session's welcomes, positions and subscriptions. */
+  readonly own: object[] = []
   /** The body came to its end as its framing says: the last chunk, or the end of an HTTP/1.0 connection. */
   isWhole = false
   /** Signs of life: empty lines of NDJSON, comments of SSE. */
@@ -163,12 +170,12 @@ export class StreamClient {
 
   #line(bytes: Buffer, start: number, end: number): void {
     if (bytes[start] === BRACE_OPEN && end > start) {
-      this.#options.onRecord(JSON.parse(bytes.toString('utf8', start, end)) as StreamRecord)
+      this.#record(bytes.toString('utf8', start, end))
       return
     }
     const text = bytes.toString('utf8', start, end)
     if (text.startsWith(DATA)) {
-      this.#options.onRecord(JSON.parse(text.slice(DATA.length)) as StreamRecord)
+      this.#record(text.slice(DATA.length))
     } else if (text.startsWith('id: ')) {
       this.lastId = text.slice(4)
       this.idCount++
@@ -179,5 +186,11 @@ export class StreamClient {
     } else if (text !== '') {
       throw new Error(`no line of a stream: ${JSON.stringify(text)}`)
     }
+  }
+
+  #record(text: string): void {
+    const record = JSON.parse(text) as StreamRecord
+    if (OWN_KEYS.some(key => key in record)) this.own.push(record)
+    else this.#options.onRecord(record)
   }
 }

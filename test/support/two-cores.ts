@@ -5,7 +5,7 @@
 
 import { FeedLineParser, LINE_DELETE } from '#src/codec/feed-line.ts'
 import { NameTable } from '#src/codec/name-table.ts'
-import { CONTROL_TEXT, FEED_UP, FLUSH, FLUSH_CONNECTIONS, OPEN, textBytesMax, writeText } from '#src/codec/record.ts'
+import { BIND, CONTROL_TEXT, FEED_UP, FLUSH, FLUSH_CONNECTIONS, textBytesMax, writeText } from '#src/codec/record.ts'
 import { makeConfig } from '#src/config/check.ts'
 import type { Config } from '#src/config/config.ts'
 import { homeOf } from '#src/domain/home.ts'
@@ -17,6 +17,7 @@ import { VirtualClock } from '#src/time/clock.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { Lane } from '#stages/lane.ts'
 import { buildCore, type CoreRole } from '#stages/pipeline.ts'
+import { bindText, type StreamWish, withoutOwn } from './bind.ts'
 import { recordsOf, type StreamRecord } from './core-bench.ts'
 
 const QUEUE_BYTES = 1 << 20
@@ -39,7 +40,7 @@ export class TwoCores {
   constructor(...settings: readonly Partial<Config>[]) {
     const between = CORES.map(() => ({ data: createLocalQueue(QUEUE_BYTES), control: createLocalQueue(QUEUE_BYTES) }))
     for (const core of CORES) {
-      const config = { ...makeConfig(), ...settings[core] }
+      const config = { ...makeConfig(), resumeMs: 0, ...settings[core] }
       const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
       const [mine, theirs] = [between[core]!, between[1 - core]!]
       const peer = {
@@ -100,14 +101,13 @@ export class TwoCores {
     this.#lane.publish()
   }
 
-  open(core: number, slot: number, items: readonly string[], wish: object = {}): void {
+  open(core: number, slot: number, items: readonly string[], wish: StreamWish = {}): void {
     const { producer } = this.#controls[core]!
-    const plain = { encoding: 'ndjson', mode: 'merge', items, fields: null, maxFrequency: 0, maxDelayMs: 0 }
-    const text = JSON.stringify({ id: `s${slot}`, address: '', request: { ...plain, onLost: 'snapshot', ...wish } })
+    const text = JSON.stringify(bindText(slot, 1, { items, ...wish }))
     const claim = producer.claim(CONTROL_TEXT + textBytesMax(text))
     producer.memory.words[claim >> 2] = slot
     producer.memory.words[(claim >> 2) + 1] = 1
-    producer.commit(OPEN, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
+    producer.commit(BIND, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
     producer.publish()
   }
 
@@ -135,7 +135,7 @@ export class TwoCores {
       const words = consumer.memory.words.subarray(offset >> 2)
       const [count, length] = [words[0]!, words[1]!]
       const start = offset + FLUSH_CONNECTIONS + count * 8
-      records.push(...recordsOf(consumer.memory.bytes.toString('utf8', start, start + length)))
+      records.push(...recordsOf(withoutOwn(consumer.memory.bytes.toString('utf8', start, start + length))))
       for (let i = 0; i < count; i++) this.#inFlight.subtract(words[(FLUSH_CONNECTIONS >> 2) + 2 * i]!, length)
       return true
     }, Number.POSITIVE_INFINITY)

@@ -17,7 +17,7 @@ test('[S5] sessions whose flushes are the same bodies in the same order share on
     for (let member = 0; !groups.isFull && groups.hasTokenRoom(6); member++) {
       const start = groups.tokenCount
       const run = Array.from({ length: 1 + random.int(random.chance(0.5) ? 2 : 6) }, () => random.pick(bodies))
-      for (const body of run) groups.push(body, body % 1_000, 0)
+      for (const body of run) groups.push(body, body % 1_000, 0, 0)
       const bytes = run.reduce((sum, body) => sum + (body % 1_000), 0)
       const added = groups.add(sessionOf(member), start, bytes, run.length, member % 7)
       groups.parts.set(added, member, member + 1, true)
@@ -65,7 +65,7 @@ test('[S5] flushes of different bodies with the same hash are different', t => {
     [first, second],
   ].entries()) {
     const start = groups.tokenCount
-    for (const token of run) groups.push(token, 1, 0)
+    for (const token of run) groups.push(token, 1, 0, 0)
     groups.add(sessionOf(member), start, 2, 2, 1)
   }
   t.is(groups.groupCount, 2)
@@ -77,7 +77,7 @@ test('[S5] the same beginning with another length is another flush (a run and it
   groups.begin()
   for (const [member, length] of [100, 250, 100].entries()) {
     const start = groups.tokenCount
-    groups.push(64, length, 0)
+    groups.push(64, length, 0, 0)
     groups.add(sessionOf(member), start, length, 1, 1)
   }
   t.is(groups.groupCount, 2)

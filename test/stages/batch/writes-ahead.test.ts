@@ -30,6 +30,8 @@ test('[S25] who waits behind an edge that is late gets all that gathered in one 
   const bench = new CoreBench({ writesAheadMax: 3 })
   const items = ['A']
   for (let slot = 0; slot < 3; slot++) bench.open(slot, 1, { items, mode: 'raw' })
+  bench.settle()
+  bench.take()
   bench.feed({ item: 'A', fields: { n: '1' } })
   bench.settle()
   for (const n of ['2', '3', '4']) {
@@ -51,6 +53,8 @@ test('[S25] who waits behind an edge that is late gets all that gathered in one 
 test('[S25] a quarter of the bound behind, an edge gets no second flush for a connection until it has gone on', t => {
   const bench = new CoreBench({ writesAheadMax: 12 })
   for (let slot = 0; slot < 3; slot++) bench.open(slot, 1, { items: ['A'], mode: 'raw' })
+  bench.settle()
+  bench.take()
   for (const n of ['1', '2', '3']) {
     bench.feed({ item: 'A', fields: { n } })
     bench.settle()

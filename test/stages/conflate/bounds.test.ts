@@ -19,13 +19,13 @@ test('[I13] raw streams of items that no feed sends take hardly anything (found:
   }
   bench.take()
   t.deepEqual(bench.refusals, [])
-  const { sessions, items } = bench.core.conflate
+  const { subscriber, items } = bench.core.conflate
   t.is(items.find('i0')!.log!.bytes.length, 0)
-  t.true(sessions.rawBytes < 21 * 1_000 * 1_024, `${sessions.rawBytes} bytes`)
-  t.true(sessions.rawBytes > 0)
+  t.true(subscriber.rawBytes < 21 * 1_000 * 1_024, `${subscriber.rawBytes} bytes`)
+  t.true(subscriber.rawBytes > 0)
   for (let slot = 0; slot < 20; slot++) bench.close(slot, 1)
   bench.settle()
-  t.is(sessions.rawBytes, 0, 'all is given back')
+  t.is(subscriber.rawBytes, 0, 'all is given back')
 })
 
 test('[I13] beyond rawStoreBytes a raw stream that needs more is refused, others and merge streams are not', t => {
@@ -42,9 +42,9 @@ test('[I13] beyond rawStoreBytes a raw stream that needs more is refused, others
   bench.settle()
   bench.take()
   t.deepEqual(bench.refusals, ['SERVER_BUSY'])
-  const { sessions } = bench.core.conflate
+  const { sessions, subscriber } = bench.core.conflate
   t.is(sessions.count, 3)
-  t.true(sessions.rawBytes > 4_096 && sessions.rawBytes <= 8_192, `${sessions.rawBytes} bytes`)
+  t.true(subscriber.rawBytes > 4_096 && subscriber.rawBytes <= 8_192, `${subscriber.rawBytes} bytes`)
   bench.close(0, 1)
   bench.close(2, 1)
   bench.open(1, 2, { items: ['B'], mode: 'raw' })

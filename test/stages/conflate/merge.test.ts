@@ -10,7 +10,7 @@ const FIELD_NAMES = ['bid', 'ask', 'last', 'size', 'note']
 const CHOICES = [null, ['bid', 'ask'], ['note']] as const
 const VALUES = ['1', '2', '3', '', 'a longer value', null]
 
-/** What the model keeps of a session's subscription: what the session lacks, in words. */
+/** What the model keeps of a session's interest: what the session lacks, in words. */
 interface Lack {
   readonly names: readonly string[] | null
   /** What the client has been sent, put together. */
@@ -18,7 +18,7 @@ interface Lack {
   dirty: Set<string>
   needsSnapshot: boolean
   isDeleted: boolean
-  /** Updates that concerned the subscription since its last flush. */
+  /** Updates that concerned the interest since its last flush. */
   published: number
   seq: number
 }
@@ -83,7 +83,7 @@ test('[I8] what a session is sent is exactly what changed since it was sent last
     const slots = Array.from({ length: 9 }, (_, slot) => slot)
     for (const slot of slots) {
       const names = CHOICES[slot % 3]!
-      bench.open(slot, 1, { items: ITEMS, fields: names, encoding: slot % 2 === 0 ? 'sse' : 'ndjson' })
+      bench.open(slot, 1, { items: ITEMS, fields: names, transport: slot % 2 === 0 ? 'sse' : 'ndjson' })
       for (const lacks of model.lacks) {
         const fresh = {
           state: null,

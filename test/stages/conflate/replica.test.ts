@@ -1,8 +1,8 @@
 import test from 'ava'
 import { FIELD_HEADER, REPLICA_FIELDS, REPLICA_IS_KNOWN } from '#src/codec/record.ts'
+import { Interests, NEEDS_SNAPSHOT } from '#src/domain/interests.ts'
 import { Item } from '#src/domain/item.ts'
-import { Session } from '#src/domain/session.ts'
-import { NEEDS_SNAPSHOT, Subscriptions } from '#src/domain/subscriptions.ts'
+import type { Session } from '#src/domain/session.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import { View } from '#src/domain/view.ts'
 import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
@@ -11,17 +11,20 @@ import { countersOf, createCounters } from '#src/ring/shared-words.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { LaneLink } from '#stages/conflate/links.ts'
 import { Merger } from '#stages/conflate/merge.ts'
+import { bareSession } from '#test/support/bare-session.ts'
 
 test('[I11] a replica that comes gives its snapshot to everybody who waits for it (found: not to the second)', t => {
   const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
   const store = new ValueStore(1 << 16)
-  const table = new Subscriptions()
+  const table = new Interests()
   const merger = new Merger({
-    subscriptions: table,
+    interests: table,
     store,
     wheel: new TimingWheel(0),
     metrics,
     fieldsMax: 8,
+    onKnown: () => {},
+    onDeleted: () => {},
     refuse: () => t.fail('refused'),
   })
   const { producer, consumer } = createLocalQueue(1 << 12)
@@ -32,10 +35,9 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const view = new View(item, 'merge', null, 'merge')
   item.views.push(view)
   const ready: number[] = []
-  const subscriptions = [0, 1, 2, 3, 4].map(slot => {
-    const origin = { id: '', edge: 0, slot, generation: 1, address: '', sinceMs: 0 }
-    const whole = { ...origin, encoding: 'sse', mode: 'merge', onLost: 'end' } as const
-    const { first, number } = new Session(whole, 0, null, table, 1, one => ready.push(one.slot))
+  const interests = [0, 1, 2, 3, 4].map(slot => {
+    const owner = { onReady: (one: Session) => ready.push(one.slot), onTimer: () => {} }
+    const { first, number } = bareSession(table, 1, { slot, owner })
     view.add(table, first, number)
     merger.begin(view, first, number, 0)
     return first
@@ -54,7 +56,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   t.is(store.bytes.toString('latin1', item.blockOffsets[0], item.blockOffsets[0]! + item.lengths[0]!), '1.5')
   t.deepEqual([...ready].sort(), [0, 1, 2, 3, 4])
   t.is(metrics.get(M.updatesPublished), 5, 'one update a session')
-  for (const one of subscriptions) {
+  for (const one of interests) {
     t.deepEqual([table.isWaiting(one), table.positions[one], table.sentSeqs[one]], [true, NEEDS_SNAPSHOT, 11])
   }
 })

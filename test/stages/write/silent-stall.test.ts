@@ -8,7 +8,7 @@ import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
 import { InFlightWords } from '#src/ring/shared-words.ts'
 import { VirtualClock } from '#src/time/clock.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
-import { CLOSING, ClientConnection, STREAMING } from '#stages/client-connection.ts'
+import { CLOSING, ClientConnection, PLAIN, STREAMING } from '#stages/client-connection.ts'
 import { Write } from '#stages/write/write.ts'
 import { FakeSocket } from '#test/support/fake-socket.ts'
 
@@ -34,12 +34,15 @@ test('[S18] signs of life that nobody takes do not pile up, and the connection i
     onRefused: () => {},
     onAnswer: () => {},
     onWritable: () => {},
+    onPolled: () => {},
+    onStreamEnded: () => {},
   })
   // The kernel takes the head and two keepalives of one byte.
   const socket = new FakeSocket(HEAD.length + 2)
   const connection = new ClientConnection(socket, 0, 1, (each, nowMs) => write.onStreamTurn(each, nowMs))
   connection.state = STREAMING
   connection.codec = 1
+  connection.framing = PLAIN
   write.beginStream(connection, HEAD, clock.nowMs())
   let closedAfterMs = 0
   for (let passedMs = 0; closedAfterMs === 0 && passedMs < 10 * STALL_MS; passedMs += 100) {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { CONNECTION_BYTES, CONTROL_TEXT, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
+import { CONNECTION_BYTES, CONTROL_TEXT_3, END, FLUSH, FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import { makeConfig } from '#src/config/check.ts'
 import { silentLog } from '#src/log.ts'
 import { LatencyRecorder } from '#src/metrics/latency.ts'
@@ -8,7 +8,7 @@ import { createLocalQueue } from '#src/ring/local-queue.ts'
 import { countersOf, createCounters, InFlightWords } from '#src/ring/shared-words.ts'
 import { VirtualClock } from '#src/time/clock.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
-import { ClientConnection, STREAMING } from '#stages/client-connection.ts'
+import { CHUNKED, ClientConnection, PLAIN, STREAMING } from '#stages/client-connection.ts'
 import { Write } from '#stages/write/write.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 import { ReaderSocket } from '#test/support/reader-socket.ts'
@@ -22,6 +22,7 @@ class Bench {
   readonly inFlight = new InFlightWords(InFlightWords.create(64))
   readonly connections: (ClientConnection | null)[] = new Array(64).fill(null)
   readonly writables: number[] = []
+  readonly ended: number[] = []
   readonly write: Write
   readonly wheel: TimingWheel
   readonly #queue = createLocalQueue(1 << 20)
@@ -42,6 +43,8 @@ class Bench {
       onRefused: () => {},
       onAnswer: () => {},
       onWritable: ({ slot }) => this.writables.push(slot),
+      onPolled: () => {},
+      onStreamEnded: ({ slot }) => this.ended.push(slot),
     })
   }
 
@@ -50,7 +53,7 @@ class Bench {
     const connection = new ClientConnection(socket, slot, generation, onTurn)
     connection.state = STREAMING
     connection.codec = 1
-    connection.isChunked = isChunked
+    connection.framing = isChunked ? CHUNKED : PLAIN
     this.connections[slot] = connection
     return connection
   }
@@ -69,6 +72,7 @@ class Bench {
     const words = producer.memory.words.subarray(claim >> 2)
     words.set([pairs.length, text.length, updates, 0])
     producer.memory.doubles[(claim >> 3) + 2] = Number.NaN
+    words[6] = -1
     words.set(pairs.flat(), FLUSH_CONNECTIONS >> 2)
     producer.memory.bytes.write(text, claim + bytesStart, 'latin1')
     producer.commit(FLUSH, bytesStart + text.length)
@@ -78,10 +82,10 @@ class Bench {
 
   end(slot: number, generation: number, text: string): void {
     const { producer } = this.#queue
-    const claim = producer.claim(CONTROL_TEXT + text.length)
-    producer.memory.words.set([slot, generation], claim >> 2)
-    producer.memory.bytes.write(text, claim + CONTROL_TEXT, 'latin1')
-    producer.commit(END, CONTROL_TEXT + text.length)
+    const claim = producer.claim(CONTROL_TEXT_3 + text.length)
+    producer.memory.words.set([slot, generation, 1_000], claim >> 2)
+    producer.memory.bytes.write(text, claim + CONTROL_TEXT_3, 'latin1')
+    producer.commit(END, CONTROL_TEXT_3 + text.length)
     producer.publish()
   }
 

@@ -1,0 +1,102 @@
+/**
+ * What a subscription asks for, out of a query or a request: the same names, defaults and limits for both.
+ *
+ * Invariants (test/rules.md, H and K):
+ *  - Without a fault, what is read is within the limits of the settings.
+ *  - What has no effect in a mode is refused in it, so that nobody believes that it has.
+ */
+
+import { isName } from '#src/domain/names.ts'
+import type { Mode, OnLost, SubscriptionRequest } from '#src/domain/session-request.ts'
+import { quoted } from './http-fields.ts'
+import type { Parameters } from './parameters.ts'
+
+/** The settings that a subscription is held against; their meaning is told in config.ts. */
+export interface SubscriptionLimits {
+  readonly itemNameBytesMax: number
+  readonly fieldNameBytesMax: number
+  readonly fieldsMax: number
+  readonly sessionItemsMax: number
+  /** Updates a second an item; 0 is no cap. */
+  readonly maxFrequencyCap: number
+}
+
+export const SUBSCRIPTION_PARAMETERS = ['items', 'fields', 'mode', 'maxFrequency', 'snapshot', 'onLost']
+
+/** The most updates a second of an item that anybody may ask for; more is the same as no limit. */
+export const MAX_FREQUENCY_MAX = 1_000
+/** The fewest: one in 31 years. */
+export const MAX_FREQUENCY_MIN = 1e-9
+
+const WILDCARD = '*'
+
+/** The subscription that `from` asks for; to be used where it has no fault. */
+export function readSubscription(from: Parameters, id: number, limits: SubscriptionLimits): SubscriptionRequest {
+  const { items, prefixes } = readItems(from, limits)
+  const fields = readFields(from, limits)
+  const mode = from.choice<Mode>('mode', ['merge', 'raw'])
+  const maxFrequency = mode === 'raw' ? 0 : readFrequency(from, limits.maxFrequencyCap)
+  const hasSnapshot = from.flag('snapshot', true)
+  const onLost = from.choice<OnLost>('onLost', ['end', 'snapshot'])
+  if (mode === 'merge' && from.has('onLost')) from.fail(`${from.named('onLost')} is for mode raw`)
+  if (mode === 'raw' && from.has('maxFrequency')) {
+    from.fail(`${from.named('maxFrequency')} is for mode merge: raw gives every update`)
+  }
+  return { id, items, prefixes, fields, mode, maxFrequency, hasSnapshot, onLost }
+}
+
+/** Updates a second an item, 0 for no limit. A wish above the cap is cut to it, and so is no wish. */
+export function readFrequency(from: Parameters, cap: number): number {
+  const wish = from.decimal('maxFrequency', MAX_FREQUENCY_MIN, MAX_FREQUENCY_MAX, cap)
+  return cap > 0 ? Math.min(wish, cap) : wish
+}
+
+/** True when `text` may be what the name of an item begins with: then it may end with a space, and be empty. */
+export function isItemPrefix(text: string, bytesMax: number): boolean {
+  return text === '' || isName(`${text}.`, bytesMax + 1)
+}
+
+function readItems(from: Parameters, limits: SubscriptionLimits): { items: string[]; prefixes: string[] } {
+  const items: string[] = []
+  const prefixes: string[] = []
+  from.require('items')
+  const names = from.texts('items') ?? []
+  if (names.length === 0) from.fail(`${from.named('items')} names none`)
+  if (names.length > limits.sessionItemsMax) {
+    from.fail(`more than ${limits.sessionItemsMax} items in one session`, 'ITEMS_TOO_MANY')
+    return { items, prefixes }
+  }
+  for (const name of names) {
+    const isPrefix = name.endsWith(WILDCARD)
+    const stem = isPrefix ? name.slice(0, -1) : name
+    const isGood = (isPrefix ? isItemPrefix : isName)(stem, limits.itemNameBytesMax)
+    if (!isGood) from.fail(`${quoted(name)} is no name of an item`, 'ITEM_NAME_INVALID')
+    const found = isPrefix ? prefixes : items
+    found.push(stem)
+  }
+  refuseRepeated(from, 'items', names)
+  return { items, prefixes }
+}
+
+/** The names of fields, or null for all. */
+function readFields(from: Parameters, limits: SubscriptionLimits): readonly string[] | null {
+  const names = from.texts('fields')
+  if (names === null) return null
+  if (names.length === 0) from.fail(`${from.named('fields')} names none`)
+  if (names.length > limits.fieldsMax) from.fail(`more than ${limits.fieldsMax} names in ${from.named('fields')}`)
+  for (const name of names) {
+    if (!isName(name, limits.fieldNameBytesMax)) {
+      from.fail(`${quoted(name)} is no name of a field`, 'FIELD_NAME_INVALID')
+    }
+  }
+  refuseRepeated(from, 'fields', names)
+  return names
+}
+
+function refuseRepeated(from: Parameters, list: string, names: readonly string[]): void {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name)) return from.fail(`${quoted(name)} stands twice in ${from.named(list)}`)
+    seen.add(name)
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Sets a session back to a position: its client has handled the flush of that position, and nothing behind it. What each
+ * interest had then is found without a record of what was sent:
+ *
+ *  - an interest that was left behind by that flush had what the session's log says (left-log.ts), or, when it has not been
+ *    served since, what it has now;
+ *  - any other had everything up to that position: in merge mode what it lacks are the fields that changed behind it, in
+ *    raw mode the entries of the item's log that were made behind it;
+ *  - one whose subscription began behind it had nothing;
+ *  - where the item was marked behind it, the mark is told again.
+ *
+ * The ledger: an update that has to be sent once more counts as recalled; it waits again.
+ */
+
+import { DEFINED, FOLLOWED, HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, STALE_TOLD } from '#src/domain/interests.ts'
+import type { ItemLog } from '#src/domain/item-log.ts'
+import { ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
+import { NOT_LEFT } from '#src/domain/left-log.ts'
+import type { Session } from '#src/domain/session.ts'
+import { changedCount, concerns, type View } from '#src/domain/view.ts'
+import type { ClientErrorCode } from '#src/errors.ts'
+
+export interface RewindDeps {
+  readonly interests: Interests
+  /** Updates of a session wait again; updates that waited are superseded. */
+  readonly onRecalled: (session: Session, count: number) => void
+  readonly onConflated: (session: Session, count: number) => void
+  /** The next position. */
+  readonly advance: () => number
+  /** An interest lacks something. */
+  readonly markWaiting: (interest: number, session: number) => void
+  /** An interest begins anew, with a snapshot. */
+  readonly beginAnew: (view: View, interest: number, session: number) => void
+}
+
+export class Rewinder {
+  readonly #deps: RewindDeps
+
+  constructor(deps: RewindDeps) {
+    this.#deps = deps
+  }
+
+  /** Whether the session can be set back to `position`; else why not. */
+  hindrance(session: Session, position: number): ClientErrorCode | null {
+    if (position > session.sentAt || position < session.startedAt) return 'POSITION_UNKNOWN'
+    if (position > session.voidFrom && position <= session.voidTo) return 'POSITION_UNKNOWN'
+    if (position === session.sentAt) return null
+    if (position < (session.left?.horizon ?? 0) || position < (session.events?.horizon ?? 0)) return 'POSITION_TOO_OLD'
+    const { views } = this.#deps.interests
+    for (let interest = session.first; interest < session.end; interest++) {
+      const view = views[interest]!
+      if (view.mode === 'raw' && this.#isRawLost(session, view, interest, position)) return 'POSITION_TOO_OLD'
+    }
+    return null
+  }
+
+  /** Sets the session back. `hindrance` has found none. */
+  rewind(session: Session, position: number): void {
+    if (position === session.sentAt) return
+    const { interests } = this.#deps
+    for (let interest = session.first; interest < session.end; interest++) {
+      this.#rewindInterest(session, interest, position)
+      interests.flags[interest]! &= ~DEFINED
+    }
+    session.left?.rewind(position)
+    session.events?.rewind(position)
+    session.voidFrom = position
+    session.voidTo = session.sentAt
+  }
+
+  /** Everything the session has begins anew, behind a position at which its client has nothing. */
+  restart(session: Session): void {
+    const { interests, beginAnew, advance } = this.#deps
+    session.left?.rewind(0)
+    session.voidFrom = session.startedAt - 1
+    session.voidTo = session.sentAt
+    session.sentAt = advance()
+    for (const subscription of session.subscriptions) subscription.startedAt = advance()
+    for (let interest = session.first; interest < session.end; interest++) {
+      this.#forget(session, interest)
+      beginAnew(interests.views[interest]!, interest, session.number)
+    }
+  }
+
+  #rewindInterest(session: Session, interest: number, position: number): void {
+    const { interests, beginAnew } = this.#deps
+    const view = interests.views[interest]!
+    if (interests.owners[interest]!.startedAt > position) {
+      this.#forget(session, interest)
+      beginAnew(view, interest, session.number)
+      return
+    }
+    const seqBefore = interests.sentSeqs[interest]!
+    const entry = session.left?.find(interest, position) ?? NOT_LEFT
+    if (entry !== NOT_LEFT) {
+      interests.leftAt[interest] = session.left!.restore(interests, entry)
+      interests.flags[interest]! |= LEFT
+    } else if (view.mode === 'raw') {
+      this.#rewindRaw(view, view.item.log!, interest, position)
+    } else if (interests.positions[interest]! > position) {
+      interests.positions[interest] = position
+    }
+    if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)
+    this.#settle(session, view, interest, seqBefore)
+  }
+
+  /** Whether entries of the log that the session needs are gone, so that nobody knows how many. */
+  #isRawLost(session: Session, view: View, interest: number, position: number): boolean {
+    const { interests } = this.#deps
+    if (interests.owners[interest]!.startedAt > position) return false
+    if ((session.left?.find(interest, position) ?? NOT_LEFT) !== NOT_LEFT) return false
+    const log = view.item.log!
+    return interests.positions[interest]! >= log.first && log.pushedOutAt > position
+  }
+
+  #rewindRaw(view: View, log: ItemLog, interest: number, position: number): void {
+    const { interests } = this.#deps
+    const sent = interests.positions[interest]!
+    const first = log.firstBehind(position)
+    if (sent === NEEDS_SNAPSHOT || sent <= first) return
+    let updates = 0
+    let firstMark = -1
+    for (let at = first; at < sent; at++) {
+      const kind = log.kindAt(at)
+      if (kind <= ENTRY_SNAPSHOT) updates += concerns(view, log, at) ? 1 : 0
+      else if (firstMark < 0 && (kind === ENTRY_STALE || kind === ENTRY_FRESH)) firstMark = kind
+    }
+    interests.positions[interest] = first
+    interests.sentSeqs[interest]! -= updates
+    if (firstMark === ENTRY_FRESH) interests.flags[interest]! |= STALE_TOLD
+    if (firstMark === ENTRY_STALE) interests.flags[interest]! &= ~STALE_TOLD
+  }
+
+  /** Merge mode: what the client knows of the item's marks is not known; raw mode finds them in the log. */
+  #tellMarkAgain(view: View, interest: number, position: number): void {
+    if (view.mode === 'raw') return
+    const { interests } = this.#deps
+    const { item } = view
+    if (item.deletedAt > position) {
+      interests.flags[interest]! |= HAS_ITEM
+      interests.deletions[interest] = item.deletions - 1
+    } else if ((interests.flags[interest]! & HAS_ITEM) !== 0) {
+      if (item.isStale) interests.flags[interest]! &= ~STALE_TOLD
+      else interests.flags[interest]! |= STALE_TOLD
+    }
+  }
+
+  /** Counts what waits again, and marks the interest when it lacks something. */
+  #settle(session: Session, view: View, interest: number, seqBefore: number): void {
+    const { interests, onRecalled, markWaiting } = this.#deps
+    const isUpdateDue = view.mode === 'merge' && lacksUpdate(interests, view, interest)
+    if (isUpdateDue && interests.sentSeqs[interest] === view.seq) interests.sentSeqs[interest]!--
+    const recalled = seqBefore - interests.sentSeqs[interest]!
+    if (recalled > 0) onRecalled(session, recalled)
+    const isBehind = interests.sentSeqs[interest]! < view.seq
+    if (isBehind || isMarkDue(interests, view, interest) || isRawDue(interests, view, interest)) {
+      markWaiting(interest, session.number)
+    }
+  }
+
+  /** What was sent of an interest counts no more, and what waits of it goes with it. */
+  #forget(session: Session, interest: number): void {
+    const { interests } = this.#deps
+    const view = interests.views[interest]!
+    interests.flags[interest]! &= FOLLOWED
+    const waiting = view.seq - interests.sentSeqs[interest]!
+    if (waiting > 0) this.#deps.onConflated(session, waiting)
+  }
+}
+
+function lacksUpdate(interests: Interests, view: View, interest: number): boolean {
+  const { item } = view
+  if (!item.isKnown) return false
+  const position = interests.positions[interest]!
+  const hasItem = (interests.flags[interest]! & HAS_ITEM) !== 0 && interests.deletions[interest] === item.deletions
+  return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
+}
+
+function isMarkDue(interests: Interests, { item }: View, interest: number): boolean {
+  const flags = interests.flags[interest]!
+  if ((flags & HAS_ITEM) === 0) return false
+  return interests.deletions[interest] !== item.deletions || item.isStale !== ((flags & STALE_TOLD) !== 0)
+}
+
+function isRawDue(interests: Interests, view: View, interest: number): boolean {
+  if (view.mode !== 'raw') return false
+  const position = interests.positions[interest]!
+  return position === NEEDS_SNAPSHOT ? view.item.isKnown : position < view.item.log!.end
+}

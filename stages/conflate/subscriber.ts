@@ -1,0 +1,379 @@
+/**
+ * Subscriptions as sessions begin, change and end them: which interests they have, in which views, how often they may be
+ * sent. It tells sessions what became of it by events.
+ *
+ * Bounds: `subscriptionsMax` and `sessionItemsMax` a session; items that exist only because somebody asks for them
+ * (ItemTable); logs and views of raw mode (RawBudget). Beyond them a subscription is refused whole; one that follows a
+ * prefix and meets a bound later ends, and is told why.
+ */
+
+import { changedEvent, pausedEvent, resumedEvent, subscribedEvent, unsubscribedEvent } from '#src/codec/client-event.ts'
+import type { FieldTable } from '#src/domain/field-table.ts'
+import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
+import { FOLLOWED, type Interests, LEFT } from '#src/domain/interests.ts'
+import type { Item } from '#src/domain/item.ts'
+import { ItemLog } from '#src/domain/item-log.ts'
+import type { ItemTable } from '#src/domain/item-table.ts'
+import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
+import { Runs } from '#src/domain/runs.ts'
+import type { Session } from '#src/domain/session.ts'
+import type { SubscriptionRequest } from '#src/domain/session-request.ts'
+import { Subscription } from '#src/domain/subscription.ts'
+import { View } from '#src/domain/view.ts'
+import type { ClientErrorCode } from '#src/errors.ts'
+import { M, type ThreadMetrics } from '#src/metrics/names.ts'
+import type { TimingWheel } from '#src/time/timing-wheel.ts'
+import { Followers } from './followers.ts'
+import type { ItemKeeper } from './item-keeper.ts'
+import type { Merger } from './merge.ts'
+
+export interface SubscriberSettings {
+  readonly subscriptionsMax: number
+  readonly sessionItemsMax: number
+  readonly maxFrequencyCap: number
+  readonly rawLogBytes: number
+  readonly rawLogUpdates: number
+  readonly rawStoreBytes: number
+}
+
+export interface SubscriberDeps {
+  readonly settings: SubscriberSettings
+  readonly interests: Interests
+  readonly items: ItemTable
+  readonly fields: FieldTable
+  readonly keeper: ItemKeeper
+  readonly merger: Merger
+  readonly wheel: TimingWheel
+  readonly metrics: ThreadMetrics
+  /** Tells a session something. */
+  readonly tell: (session: Session, text: string) => void
+  /** Ends sessions without a stream that hold room of raw mode, the oldest first; false when there is none left. */
+  readonly evictRaw: () => boolean
+}
+
+export interface SubscriberError {
+  readonly code: ClientErrorCode
+  readonly message: string
+}
+
+export class Subscriber {
+  readonly #deps: SubscriberDeps
+  readonly #rawBudget: RawBudget
+  readonly #followers = new Followers()
+  readonly #viewNumbers = new Runs()
+  nowMs = 0
+
+  constructor(deps: SubscriberDeps) {
+    this.#deps = deps
+    this.#rawBudget = new RawBudget(deps.settings.rawStoreBytes)
+  }
+
+  /** What logs and views of raw mode take. */
+  get rawBytes(): number {
+    return this.#rawBudget.usedBytes
+  }
+
+  /** Begins a subscription; null, or why not. */
+  subscribe(session: Session, request: SubscriptionRequest): SubscriberError | null {
+    const { settings, merger, tell } = this.#deps
+    if (session.subscriptionOf(request.id) !== null) {
+      return { code: 'SUBSCRIPTION_EXISTS', message: `there is a subscription ${request.id}` }
+    }
+    if (session.subscriptions.length >= settings.subscriptionsMax) {
+      return { code: 'SUBSCRIPTIONS_TOO_MANY', message: `a session has at most ${settings.subscriptionsMax}` }
+    }
+    const intervalMs = request.mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
+    const subscription = new Subscription(request, intervalMs, merger.advance())
+    // Two subscriptions of one session never share a view: its number tells them apart.
+    if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `#${request.id}`
+    const names = this.#namesOf(request)
+    if (session.count + names.length > settings.sessionItemsMax) return tooManyItems(settings.sessionItemsMax)
+    const found = this.#findItems(names, subscription)
+    if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
+    session.subscriptions.push(subscription)
+    tell(session, subscribedEvent(request.id, found.length, frequencyOf(intervalMs)))
+    this.#deps.interests.reserve(session, found.length)
+    for (const [index, item] of found.entries()) {
+      this.#add(session, subscription, item, index >= request.items.length)
+    }
+    for (const prefix of subscription.prefixes) this.#followers.add(prefix, session, subscription)
+    return null
+  }
+
+  /** Ends a subscription; `error` tells why, where the client has not asked for it. False when there is no such one. */
+  unsubscribe(session: Session, id: number, error: SubscriberError | null): boolean {
+    const subscription = session.subscriptionOf(id)
+    if (subscription === null) return false
+    const { interests, tell } = this.#deps
+    for (let interest = session.end - 1; interest >= session.first; interest--) {
+      if (interests.owners[interest] === subscription) this.#remove(session, interest)
+    }
+    for (const prefix of subscription.prefixes) this.#followers.remove(prefix, session, subscription)
+    session.subscriptions.splice(session.subscriptions.indexOf(subscription), 1)
+    tell(session, unsubscribedEvent(id, error))
+    return true
+  }
+
+  /** Updates a second of each item; 0 is as many as the server allows. */
+  change(session: Session, subscription: Subscription, maxFrequency: number): void {
+    const before = subscription.intervalMs
+    subscription.intervalMs = this.#intervalMs(maxFrequency)
+    this.#forEach(session, subscription, interest => {
+      const limit = this.#limit(session, interest)
+      limit.intervalMs = subscription.intervalMs
+      limit.nextTurnMs += subscription.intervalMs - before
+      this.#settleLimit(session, interest, limit)
+    })
+    this.#deps.tell(session, changedEvent(subscription.id, frequencyOf(subscription.intervalMs)))
+  }
+
+  pause(session: Session, subscription: Subscription): void {
+    const { interests, wheel } = this.#deps
+    subscription.isPaused = true
+    this.#forEach(session, subscription, interest => {
+      const limit = this.#limit(session, interest)
+      limit.isPaused = true
+      wheel.cancel(limit)
+      if (interests.isWaiting(interest)) this.#hold(interest, limit, interests.waitingSinceMs[session.number]!)
+    })
+    this.#deps.tell(session, pausedEvent(subscription.id))
+  }
+
+  resume(session: Session, subscription: Subscription): void {
+    subscription.isPaused = false
+    this.#forEach(session, subscription, interest => {
+      const limit = this.#limit(session, interest)
+      limit.isPaused = false
+      this.#settleLimit(session, interest, limit)
+    })
+    this.#deps.tell(session, resumedEvent(subscription.id))
+  }
+
+  /** The session ends: what it lacked is dropped. */
+  end(session: Session): void {
+    for (let interest = session.end - 1; interest >= session.first; interest--) this.#remove(session, interest)
+    for (const subscription of session.subscriptions) {
+      for (const prefix of subscription.prefixes) this.#followers.remove(prefix, session, subscription)
+    }
+    session.subscriptions.length = 0
+  }
+
+  /** What frequency limits hold back goes now. */
+  releaseHeld(session: Session): void {
+    const { interests, wheel } = this.#deps
+    for (let interest = session.first; interest < session.end; interest++) {
+      const limit = interests.limits[interest] ?? null
+      if (limit?.isHeld !== true || limit.isPaused) continue
+      wheel.cancel(limit)
+      limit.onTimer()
+    }
+  }
+
+  /** An item has got its first value: those who follow a beginning of its name have it from now on. */
+  onKnown(item: Item): void {
+    for (const { session, subscription } of this.#followers.of(item.name)) {
+      if (this.#has(item, session, subscription)) continue
+      const { sessionItemsMax } = this.#deps.settings
+      const hasRoom = subscription.mode !== 'raw' || this.#hasRawRoom([item], subscription.key)
+      if (session.count >= sessionItemsMax || !hasRoom) {
+        const busy = { code: 'SERVER_BUSY', message: 'the server has no room for more items' } as const
+        this.unsubscribe(session, subscription.id, hasRoom ? tooManyItems(sessionItemsMax) : busy)
+        continue
+      }
+      this.#deps.interests.reserve(session, 1)
+      const interest = this.#add(session, subscription, item, true)
+      // Flushes before this one left it behind, in a way: they brought nothing of it.
+      this.#deps.interests.flags[interest]! |= LEFT
+      this.#deps.interests.leftAt[interest] = 0
+    }
+  }
+
+  /** An item was deleted: who follows a beginning of its name is told, and has it no more. */
+  onDeleted(item: Item): void {
+    const { interests, tell } = this.#deps
+    for (const view of [...item.views]) {
+      const gone: { session: Session; id: number }[] = []
+      view.forEach((interest, number) => {
+        if ((interests.flags[interest]! & FOLLOWED) === 0) return
+        gone.push({ session: interests.sessions[number]!, id: interests.ids[interest]! })
+      })
+      for (const { session, id } of gone) {
+        for (let interest = session.first; interest < session.end; interest++) {
+          if (interests.views[interest] !== view || interests.ids[interest] !== id) continue
+          this.#remove(session, interest)
+          break
+        }
+        tell(session, `{${id === 0 ? '' : `"sub":${id},`}"item":${JSON.stringify(item.name)},"deleted":true}`)
+      }
+    }
+  }
+
+  #namesOf(request: SubscriptionRequest): readonly string[] {
+    if (request.prefixes.length === 0) return request.items
+    const named = new Set(request.items)
+    const followed: string[] = []
+    for (const item of this.#deps.items.values()) {
+      if (!item.isKnown || named.has(item.name)) continue
+      if (request.prefixes.some(prefix => item.name.startsWith(prefix))) followed.push(item.name)
+    }
+    return [...request.items, ...followed]
+  }
+
+  /** The items of a subscription, made where they are new; null when there is no room. */
+  #findItems(names: readonly string[], { mode, key }: Subscription): readonly Item[] | null {
+    const { items, keeper } = this.#deps
+    const found: Item[] = []
+    for (const name of names) {
+      const item = items.ensure(name, this.nowMs, true)
+      if (item === null) break
+      found.push(item)
+    }
+    if (found.length === names.length && (mode !== 'raw' || this.#hasRawRoom(found, key))) return found
+    // What was made for this request alone goes again.
+    for (const item of found) keeper.lostInterest(item, this.nowMs)
+    return null
+  }
+
+  /** A raw subscription that begins logs or views finds room for them, and for one log in full. */
+  #hasRawRoom(items: readonly Item[], key: string): boolean {
+    let missing = 0
+    for (const item of items) {
+      if (item.log === null) missing += RAW_OBJECT_BYTES
+      if (item.viewOf(key) === null) missing += RAW_OBJECT_BYTES
+    }
+    if (missing === 0) return true
+    const needed = Math.max(missing, this.#deps.settings.rawLogBytes)
+    while (!this.#rawBudget.hasRoom(needed)) if (!this.#deps.evictRaw()) return false
+    return true
+  }
+
+  #add(session: Session, subscription: Subscription, item: Item, isFollowing: boolean): number {
+    const { interests, merger, keeper } = this.#deps
+    const view = item.viewOf(subscription.key) ?? this.#addView(item, subscription)
+    const interest = interests.add(session, subscription)
+    if (isFollowing) interests.flags[interest] = FOLLOWED
+    const { intervalMs, isPaused } = subscription
+    if (intervalMs > 0 || isPaused) {
+      const limit = new FrequencyLimit(interests, interest, session.number, intervalMs)
+      limit.isPaused = isPaused
+      interests.limits[interest] = limit
+    }
+    view.add(interests, interest, session.number)
+    item.interestCount++
+    merger.begin(view, interest, session.number, this.nowMs)
+    keeper.gainedInterest(item)
+    return interest
+  }
+
+  /** Gives up an interest: what it lacked is dropped. */
+  #remove(session: Session, interest: number): void {
+    const { interests, keeper, wheel, metrics } = this.#deps
+    const view = interests.views[interest]!
+    const { item } = view
+    const limit = interests.limits[interest] ?? null
+    if (limit?.isHeld === true) wheel.cancel(limit)
+    const waiting = view.seq - interests.sentSeqs[interest]!
+    session.dropped += waiting
+    metrics.add(M.updatesDropped, waiting)
+    view.remove(interests, interest)
+    if (view.count === 0) this.#removeView(view)
+    interests.remove(session, interest)
+    item.interestCount--
+    keeper.lostInterest(item, this.nowMs)
+  }
+
+  #has(item: Item, session: Session, subscription: Subscription): boolean {
+    const view = item.viewOf(subscription.key)
+    if (view === null) return false
+    const { interests } = this.#deps
+    for (let interest = session.first; interest < session.end; interest++) {
+      if (interests.views[interest] === view && interests.owners[interest] === subscription) return true
+    }
+    return false
+  }
+
+  #forEach(session: Session, subscription: Subscription, visit: (interest: number) => void): void {
+    const { owners } = this.#deps.interests
+    for (let interest = session.first; interest < session.end; interest++) {
+      if (owners[interest] === subscription) visit(interest)
+    }
+  }
+
+  /** The interest's limit, made where it has none. */
+  #limit(session: Session, interest: number): FrequencyLimit {
+    const { interests } = this.#deps
+    const known = interests.limits[interest] ?? null
+    if (known !== null) return known
+    const limit = new FrequencyLimit(interests, interest, session.number, interests.owners[interest]!.intervalMs)
+    limit.nextTurnMs = this.nowMs
+    this.#moveTo(session, interest, limit)
+    return limit
+  }
+
+  /** A limit that has changed: what it holds goes when its turn has come; one that limits nothing goes itself. */
+  #settleLimit(session: Session, interest: number, limit: FrequencyLimit): void {
+    const { wheel } = this.#deps
+    if (limit.isPaused) return
+    if (limit.isHeld) {
+      wheel.cancel(limit)
+      if (limit.nextTurnMs > this.nowMs && limit.intervalMs > 0) wheel.schedule(limit, limit.nextTurnMs)
+      else limit.onTimer()
+    }
+    if (limit.intervalMs === 0) this.#moveTo(session, interest, null)
+  }
+
+  #moveTo(session: Session, interest: number, limit: FrequencyLimit | null): void {
+    const { interests } = this.#deps
+    const view = interests.views[interest]!
+    view.remove(interests, interest)
+    interests.limits[interest] = limit
+    view.add(interests, interest, session.number)
+  }
+
+  #hold(interest: number, limit: FrequencyLimit, sinceMs: number): void {
+    const { interests, merger } = this.#deps
+    interests.clear(interest)
+    merger.hold(interest, limit, sinceMs)
+  }
+
+  #intervalMs(asked: number): number {
+    const cap = this.#deps.settings.maxFrequencyCap
+    const frequency = asked === 0 ? cap : cap === 0 ? asked : Math.min(asked, cap)
+    return frequency === 0 ? 0 : 1_000 / frequency
+  }
+
+  #addView(item: Item, { mode, fields: names, key }: Subscription): View {
+    const { fields, settings } = this.#deps
+    const fieldIds = names === null ? null : names.map(name => fields.find(name)).filter(id => id >= 0)
+    const view = new View(item, mode, fieldIds, key, names)
+    view.number = this.#viewNumbers.take(0)
+    if (names !== null) {
+      view.fieldsAwaited = names.filter(name => fields.find(name) < 0)
+      for (const name of view.fieldsAwaited) fields.await(name, view)
+    }
+    item.addView(view)
+    if (mode === 'raw') {
+      view.budget = this.#rawBudget
+      view.take(RAW_OBJECT_BYTES)
+      item.log ??= new ItemLog(settings.rawLogBytes, settings.rawLogUpdates, this.#rawBudget)
+      view.end = item.log.end
+    }
+    return view
+  }
+
+  #removeView(view: View): void {
+    for (const name of view.fieldsAwaited) this.#deps.fields.stopAwaiting(name, view)
+    view.budget?.release(view.takenBytes)
+    this.#viewNumbers.giveBack(view.number, 0)
+    view.item.removeView(view)
+  }
+}
+
+/** Updates a second, to three places; 0 is no limit. */
+function frequencyOf(intervalMs: number): number {
+  return intervalMs === 0 ? 0 : Math.round(1_000_000 / intervalMs) / 1_000
+}
+
+function tooManyItems(itemsMax: number): SubscriberError {
+  return { code: 'ITEMS_TOO_MANY', message: `a session has at most ${itemsMax} items` }
+}

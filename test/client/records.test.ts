@@ -1,0 +1,72 @@
+import test from 'ava'
+import { lineReader } from '#src/client/records.ts'
+
+function read(record: object): unknown {
+  return lineReader()(JSON.stringify(record))
+}
+
+const WELCOME = { session: 'kR3', epoch: '9f2c', position: 0, keepaliveMs: 15_000, resumeMs: 30_000 }
+
+const KNOWN: readonly object[] = [
+  WELCOME,
+  { ...WELCOME, recovered: false, why: 'POSITION_TOO_OLD', subscriptions: [1, 2], request: 4 },
+  { item: 'A', seq: 12, fields: { bid: '7.6', ask: null } },
+  { sub: 3, item: 'A', seq: 12, snapshot: true, time: 1_626_992_742_115.5, fields: {} },
+  { sub: 3, item: 'A', stale: false },
+  { sub: 3, item: 'A', deleted: true },
+  { sub: 3, item: 'A', lost: 17 },
+  { subscribed: 3, items: 10 },
+  { changed: 3, maxFrequency: null },
+  { paused: 3 },
+  { resumed: 3 },
+  { unsubscribed: 3, error: { code: 'X', message: 'y' } },
+  { limits: { maxBandwidth: null, maxDelay: 100 } },
+  { answer: 7 },
+  { answer: null, error: { code: 'X', message: 'y' } },
+  { outcome: 8, result: { any: ['thing'] } },
+  { position: 120 },
+  { closing: { code: 'X', message: 'y', retryMs: 700 } },
+]
+
+test('[CL16] every record of the protocol comes out as it stands', t => {
+  for (const record of KNOWN) t.deepEqual(read(record), record)
+})
+
+test('[CL17] a key that is not known is passed over, and so are a kind and an empty line', t => {
+  t.deepEqual(read({ item: 'A', seq: 1, fields: {}, colour: 'red' }), { item: 'A', seq: 1, fields: {}, colour: 'red' })
+  for (const record of [{}, { hello: 1 }, { item: 'A' }, { item: 'A', colour: 'red' }]) t.is(read(record), null)
+  t.is(lineReader()(''), null)
+})
+
+const isInvalid = test.macro({
+  exec: (t, line: string) => {
+    t.throws(() => lineReader()(line), { code: 'RECORD_INVALID' })
+  },
+  title: (_given, line) => `[CL17] no record: ${line}`,
+})
+
+for (const line of [
+  'x',
+  '[]',
+  '1',
+  'null',
+  '{"item":1,"seq":1,"fields":{}}',
+  '{"item":"A","fields":{}}',
+  '{"item":"A","seq":1.5,"fields":{}}',
+  '{"item":"A","seq":1,"fields":[]}',
+  '{"item":"A","seq":1,"fields":{"bid":7}}',
+  '{"item":"A","stale":1}',
+  '{"item":"A","lost":-1}',
+  '{"sub":"1","item":"A","stale":true}',
+  '{"session":"a","epoch":"b","position":0,"keepaliveMs":1}',
+  '{"session":"a","epoch":"b","position":0,"keepaliveMs":1,"resumeMs":1,"subscriptions":["1"]}',
+  '{"answer":"1"}',
+  '{"answer":1,"error":"X"}',
+  '{"subscribed":1}',
+  '{"changed":1}',
+  '{"limits":{"maxDelay":"1"}}',
+  '{"closing":{}}',
+  '{"position":-1}',
+]) {
+  test(isInvalid, line)
+}
