@@ -30,6 +30,11 @@ export interface WebSettings {
   readonly confirmWindowBytes: number
 }
 
+/** The window that a WebSocket begins with, for both who fills it and who watches it. */
+export function windowStart(settings: WebSettings): number {
+  return Math.min(WINDOW_START, settings.confirmWindowBytes)
+}
+
 export class WebSide {
   readonly #settings: WebSettings
   /** Made with the first bytes from the client. */
@@ -51,7 +56,7 @@ export class WebSide {
     this.#settings = settings
     this.isCompressed = isCompressed
     this.isEcho = isEcho
-    this.windowBytes = Math.min(WINDOW_START, settings.confirmWindowBytes)
+    this.windowBytes = windowStart(settings)
   }
 
   get unconfirmedBytes(): number {

@@ -127,6 +127,11 @@ export const MESSAGE = 44
 /** A core wants a replica of an item, or has no more use for it: word 0 the number of the wish, then the name (UTF-8). */
 export const INTEREST = 50
 export const DISINTEREST = 51
+/** A core follows a prefix of names, or does no more: word 0 unused, then the prefix (UTF-8). */
+export const PREFIX = 52
+export const UNPREFIX = 53
+/** To a core that follows a prefix of it: the name (UTF-8) of an item that is at home here; word 0 unused. */
+export const ANNOUNCED = 54
 
 /** Writes `text` in UTF-8 at `offset`; returns its length in bytes. The caller has claimed 3 bytes a UTF-16 unit. */
 export function writeText(memory: RecordMemory, offset: number, text: string): number {

@@ -63,6 +63,9 @@ export class Session implements Timed {
   generation = 0
   isPoll = false
   isConfirming = false
+  /** One of its subscriptions has another id than 0; flushes have left interests of it behind. Where not, tables are not looked into. */
+  isTagged = false
+  hasLeft = false
   bucket: DelayBucket | null = null
   /** Its numbers in the tables: its own, those of its interests, and where its next flush begins. */
   number = NONE

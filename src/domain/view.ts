@@ -130,6 +130,13 @@ export class View {
     return run
   }
 
+  /** What the item's log has pushed out counts as lost, although its bytes may still be there. */
+  forgetRunsBefore(position: number): void {
+    if (this.sseRun !== null && this.sseRun.from < position) this.sseRun = null
+    if (this.ndjsonRun !== null && this.ndjsonRun.from < position) this.ndjsonRun = null
+    if (this.terseRun !== null && this.terseRun.from < position) this.terseRun = null
+  }
+
   /** What was served no longer leads to where the view's item is. */
   forgetRuns(): void {
     this.sseRun = null

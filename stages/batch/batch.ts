@@ -33,6 +33,7 @@ import { claimOrAwait, FULL, type RecordProducer } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Stage } from '#stages/stage.ts'
+import { windowStart } from '#stages/web-side.ts'
 import { Bodies } from './bodies.ts'
 import { BodyHeap } from './body-heap.ts'
 import { Collector } from './collector.ts'
@@ -266,9 +267,8 @@ export class Batch implements Stage {
       return SETTLED
     }
     const { inFlight } = flow.output
-    const { windowBytes } = this.#deps.config
     const flying = inFlight.bytes(session.slot)
-    const window = session.isConfirming ? inFlight.window(session.slot, windowBytes) : windowBytes
+    const window = this.#windowOf(session, inFlight)
     if (flying >= window) return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
     const groups = this.#groups
     const start = groups.tokenCount
@@ -290,6 +290,12 @@ export class Batch implements Stage {
     if (collector.isTurnFull) return TURN_FULL
     // Not even one body fits beside what is in flight.
     return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
+  }
+
+  /** Bytes that may be in flight. That of a WebSocket follows its pongs. */
+  #windowOf(session: Session, inFlight: InFlightWords): number {
+    const { config } = this.#deps
+    return session.isConfirming ? inFlight.window(session.slot, windowStart(config)) : config.windowBytes
   }
 
   #budgetOf(session: Session, flying: number, window: number): number {

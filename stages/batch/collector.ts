@@ -37,6 +37,9 @@ export class Collector {
   seq = 0
   isStaleTold = false
   #budget = 0
+  /** Which flags a run asks for of an interest in merge mode, and how they are to be. */
+  #toldFlags = TOLD_FLAGS
+  #plainFlags = HAS_ITEM
   #isAlone = false
   /** Of the unit. */
   #unitTag = 0
@@ -62,6 +65,10 @@ export class Collector {
     this.isTurnFull = false
     this.#budget = budget
     this.#isAlone = isAlone
+    const { codec } = session
+    const isTagged = session.isTagged && codec !== TERSE
+    this.#toldFlags = codec === TERSE ? TOLD_FLAGS | DEFINED : TOLD_FLAGS
+    this.#plainFlags = codec === TERSE ? HAS_ITEM | DEFINED : HAS_ITEM
     let taken = 0
     let kind = PLAIN
     this.kind = PLAIN
@@ -74,8 +81,8 @@ export class Collector {
       interest = interests.nextWaiting(session, interest)
     ) {
       const view = interests.views[interest]!
-      const tag = session.codec === TERSE ? 0 : interests.ids[interest]!
-      if (tag === 0 && this.#collectRun(session.codec, view, interest)) {
+      const tag = isTagged ? interests.ids[interest]! : 0
+      if (tag === 0 && this.#collectRun(codec, view, interest)) {
         taken++
         continue
       }
@@ -84,7 +91,7 @@ export class Collector {
       const isRaw = view.mode === 'raw'
       const isWhole = isRaw
         ? this.#collectRaw(session, view, interest, tag)
-        : this.#collectMerge(session.codec, view, interest, tag)
+        : this.#collectMerge(codec, view, interest, tag)
       if (!isWhole) {
         if (isRaw && groups.tokenCount > tokensBefore) kind = PARTIAL
         break
@@ -159,12 +166,8 @@ export class Collector {
     if (run === null || run.to !== view.end || run.epoch !== this.#bodies.heap.epoch) return false
     const { positions, sentSeqs, flags } = this.#interests
     if (run.from !== positions[interest]) return false
-    if (codec === TERSE && (flags[interest]! & DEFINED) === 0) return false
-    // What the log has pushed out counts as lost, although its bytes may still be here.
     const isSame =
-      view.mode === 'raw'
-        ? run.seq === sentSeqs[interest] && run.from >= view.item.log!.first
-        : (flags[interest]! & TOLD_FLAGS) === HAS_ITEM
+      view.mode === 'raw' ? run.seq === sentSeqs[interest] : (flags[interest]! & this.#toldFlags) === this.#plainFlags
     if (!isSame || this.flushBytes + run.length > this.#budget || !this.#groups.hasTokenRoom(1)) return false
     this.#groups.push(run.offset, run.length, run.last, 0)
     this.flushBytes += run.length
@@ -204,7 +207,7 @@ export class Collector {
     }
     const count = this.#groups.tokenCount - firstToken
     // Marks change more than counters: what holds one is no run.
-    if (tag === 0 && count > 0 && count === seq - firstSeq) {
+    if (tag === 0 && session.codec !== TERSE && count > 0 && count === seq - firstSeq) {
       this.#bodies.keepRun(view, session.codec, start, firstSeq, this.#groups, firstToken)
     }
     return true

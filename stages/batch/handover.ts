@@ -51,6 +51,7 @@ export class Handover {
   /** What the flush of this turn leaves of a session waits on. */
   leave(session: Session, interest: number): void {
     const { flags, leftAt } = this.#interests
+    session.hasLeft = true
     for (let left = interest; left !== NONE; left = this.#interests.nextWaiting(session, left)) {
       if ((flags[left]! & LEFT) !== 0) continue
       flags[left]! |= LEFT
@@ -61,7 +62,7 @@ export class Handover {
   /** The interest got a run (view.ts): updates only, and nothing of it was lost. */
   plain(session: Session, view: View, interest: number, nowMs: number): void {
     const { sentSeqs, positions, limits, flags } = this.#interests
-    if ((flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    if (session.hasLeft && (flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     if (view.mode !== 'raw') {
       const conflated = view.seq - sentSeqs[interest]! - 1
       if (conflated > 0) this.#countConflated(session, conflated)

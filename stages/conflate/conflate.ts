@@ -13,6 +13,7 @@
 
 import { assert } from '#src/assert.ts'
 import {
+  ANNOUNCED,
   ANSWERED,
   BIND_FIELD,
   BIND_ITEM,
@@ -25,10 +26,12 @@ import {
   FEED_UP,
   HANDLES,
   INTEREST,
+  PREFIX,
   REPLICA,
   REPLICA_STALE,
   readText,
   UNBOUND,
+  UNPREFIX,
   UPDATE,
   UPDATE_REFUSED,
   writeText,
@@ -51,6 +54,7 @@ import { ItemKeeper } from './item-keeper.ts'
 import { type EdgeLink, FeedSource, type ItemBinding, type LaneLink, type PeerLink } from './links.ts'
 import { Merger } from './merge.ts'
 import { Messages } from './messages.ts'
+import { PeerPrefixes } from './peer-prefixes.ts'
 import { Replicas } from './replicas.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { SessionRequests } from './session-requests.ts'
@@ -94,6 +98,7 @@ export class Conflate implements Stage {
   readonly #deps: ConflateDeps
   readonly #keeper: ItemKeeper
   readonly #replicas: Replicas
+  readonly #prefixes: PeerPrefixes
   readonly #lanes: { link: LaneLink; handle: RecordHandler }[]
   readonly #peers: { link: PeerLink; handle: RecordHandler; handleControl: RecordHandler }[]
   readonly #edges: { link: EdgeLink; handle: RecordHandler }[]
@@ -117,11 +122,15 @@ export class Conflate implements Stage {
       wheel,
       metrics,
       fieldsMax: config.fieldsMax,
-      onKnown: item => this.subscriber.onKnown(item),
+      onKnown: item => {
+        this.subscriber.follow(item)
+        this.#prefixes.onKnown(item)
+      },
       onDeleted: item => this.subscriber.onDeleted(item),
       refuse: (lane, slot, line, code) => this.#refuse(lane, slot, line, code),
     })
     this.#replicas = new Replicas(peers, this.fields, this.store)
+    this.#prefixes = new PeerPrefixes(peers, this.items)
     this.#keeper = new ItemKeeper(
       {
         items: this.items,
@@ -170,6 +179,7 @@ export class Conflate implements Stage {
       wheel,
       metrics,
       tell,
+      onFollowed: (prefix, isFollowed) => this.#prefixes.setFollowed(prefix, isFollowed),
       evictRaw: () => this.sessions.evict(session => session.subscriptions.some(({ mode }) => mode === 'raw')),
     })
     this.messages = new Messages({ wheel, messagesMax: MESSAGES_MAX, tell })
@@ -230,7 +240,7 @@ export class Conflate implements Stage {
     }
     this.#firstLane = (this.#firstLane + 1) % Math.max(1, count)
     done += this.#keeper.work()
-    done += this.#replicas.work(nowMs)
+    done += this.#replicas.work(nowMs) + this.#prefixes.work()
     done += this.sessions.work() + this.messages.work() + this.#control.work()
     return done
   }
@@ -407,6 +417,14 @@ export class Conflate implements Stage {
   #onPeerControl(index: number, peer: PeerLink, type: number, offset: number, length: number): boolean {
     const { memory } = peer.controlIn
     const name = readText(memory, offset + 4, length - 4)
+    if (type === PREFIX || type === UNPREFIX) {
+      this.#prefixes.onPrefix(peer, name, type === PREFIX)
+      return true
+    }
+    if (type === ANNOUNCED) {
+      this.subscriber.onAnnounced(name)
+      return true
+    }
     if (type === INTEREST) {
       const wish = memory.words[offset >> 2]!
       const item = this.items.ensure(name, this.#nowMs, true)

@@ -13,11 +13,21 @@ export interface Follower {
 
 export class Followers {
   readonly #byPrefix = new Map<string, Follower[]>()
+  readonly #onFollowed: (prefix: string, isFollowed: boolean) => void
+
+  /** `onFollowed` is told of each prefix that gets its first follower, or loses its last one. */
+  constructor(onFollowed: (prefix: string, isFollowed: boolean) => void) {
+    this.#onFollowed = onFollowed
+  }
 
   add(prefix: string, session: Session, subscription: Subscription): void {
     const followers = this.#byPrefix.get(prefix)
-    if (followers === undefined) this.#byPrefix.set(prefix, [{ session, subscription }])
-    else followers.push({ session, subscription })
+    if (followers !== undefined) {
+      followers.push({ session, subscription })
+      return
+    }
+    this.#byPrefix.set(prefix, [{ session, subscription }])
+    this.#onFollowed(prefix, true)
   }
 
   remove(prefix: string, session: Session, subscription: Subscription): void {
@@ -25,7 +35,9 @@ export class Followers {
     if (followers === undefined) return
     const at = followers.findIndex(each => each.session === session && each.subscription === subscription)
     if (at >= 0) followers.splice(at, 1)
-    if (followers.length === 0) this.#byPrefix.delete(prefix)
+    if (followers.length > 0) return
+    this.#byPrefix.delete(prefix)
+    this.#onFollowed(prefix, false)
   }
 
   /** All who follow a beginning of `name`, in an array of their own; one who follows two of them stands there twice. */

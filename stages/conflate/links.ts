@@ -92,6 +92,12 @@ export class PeerLink {
   readonly unmet = new Map<string, number>()
   /** Items whose interest is to be told to the peer, their home, when its queue has room. */
   readonly interests = new Set<Item>()
+  /** Prefixes that the peer follows; those that it was told are followed here, and those that it may be to be told of. */
+  readonly prefixes = new Set<string>()
+  readonly toldPrefixes = new Set<string>()
+  readonly untoldPrefixes = new Set<string>()
+  /** Names of items at home here that the peer is to be told, as it follows a prefix of theirs. */
+  readonly unannounced = new Set<string>()
 
   constructor(core: number, lane: LaneLink, data: RecordProducer, control: RecordProducer, controlIn: RecordConsumer) {
     this.core = core

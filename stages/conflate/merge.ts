@@ -167,6 +167,7 @@ export class Merger {
     for (let v = 0; v < views.length; v++) {
       const view = views[v]!
       if (view.mode === 'raw') {
+        view.forgetRunsBefore(item.log!.first)
         // An item that appears is told to every view, also to one none of whose fields it names.
         const isTold = isSnapshot || !wasKnown
         if (isTold || view.fieldIds === null || namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at)) {
@@ -278,10 +279,11 @@ export class Merger {
 
   /** An interest that lacks something is held until its limit lets it go: flushes leave it behind meanwhile. */
   hold(interest: number, limit: FrequencyLimit, sinceMs: number): void {
-    const { flags, leftAt } = this.#interests
+    const { flags, leftAt, sessions } = this.#interests
     limit.isHeld = true
     limit.heldSinceMs = sinceMs
     if ((flags[interest]! & LEFT) !== 0) return
+    sessions[limit.session]!.hasLeft = true
     flags[interest]! |= LEFT
     leftAt[interest] = this.position
   }

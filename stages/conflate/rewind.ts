@@ -70,24 +70,34 @@ export class Rewinder {
 
   /** Everything the session has begins anew, behind a position at which its client has nothing. */
   restart(session: Session): void {
-    const { interests, beginAnew, advance } = this.#deps
+    const { advance } = this.#deps
     session.left?.rewind(0)
     session.voidFrom = session.startedAt - 1
     session.voidTo = session.sentAt
     session.sentAt = advance()
     for (const subscription of session.subscriptions) subscription.startedAt = advance()
     for (let interest = session.first; interest < session.end; interest++) {
-      this.#forget(session, interest)
-      beginAnew(interests.views[interest]!, interest, session.number)
+      this.#beginAnew(session, interest)
     }
   }
 
-  #rewindInterest(session: Session, interest: number, position: number): void {
+  /** The client has nothing of the interest. */
+  #beginAnew(session: Session, interest: number): void {
     const { interests, beginAnew } = this.#deps
+    this.#forget(session, interest)
+    beginAnew(interests.views[interest]!, interest, session.number)
+    // What was held before is held on: flushes leave it behind from its new beginning on.
+    if (interests.limits[interest]?.isHeld !== true) return
+    interests.flags[interest]! |= LEFT
+    interests.leftAt[interest] = interests.owners[interest]!.startedAt
+    session.hasLeft = true
+  }
+
+  #rewindInterest(session: Session, interest: number, position: number): void {
+    const { interests } = this.#deps
     const view = interests.views[interest]!
     if (interests.owners[interest]!.startedAt > position) {
-      this.#forget(session, interest)
-      beginAnew(view, interest, session.number)
+      this.#beginAnew(session, interest)
       return
     }
     const seqBefore = interests.sentSeqs[interest]!
@@ -95,6 +105,7 @@ export class Rewinder {
     if (entry !== NOT_LEFT) {
       interests.leftAt[interest] = session.left!.restore(interests, entry)
       interests.flags[interest]! |= LEFT
+      session.hasLeft = true
     } else if (view.mode === 'raw') {
       this.#rewindRaw(view, view.item.log!, interest, position)
     } else if (interests.positions[interest]! > position) {

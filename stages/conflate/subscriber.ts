@@ -45,6 +45,8 @@ export interface SubscriberDeps {
   readonly merger: Merger
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
+  /** A prefix has got its first follower, or lost its last one. */
+  readonly onFollowed: (prefix: string, isFollowed: boolean) => void
   /** Tells a session something. */
   readonly tell: (session: Session, text: string) => void
   /** Ends sessions without a stream that hold room of raw mode, the oldest first; false when there is none left. */
@@ -59,13 +61,14 @@ export interface SubscriberError {
 export class Subscriber {
   readonly #deps: SubscriberDeps
   readonly #rawBudget: RawBudget
-  readonly #followers = new Followers()
+  readonly #followers: Followers
   readonly #viewNumbers = new Runs()
   nowMs = 0
 
   constructor(deps: SubscriberDeps) {
     this.#deps = deps
     this.#rawBudget = new RawBudget(deps.settings.rawStoreBytes)
+    this.#followers = new Followers(deps.onFollowed)
   }
 
   /** What logs and views of raw mode take. */
@@ -91,6 +94,7 @@ export class Subscriber {
     const found = this.#findItems(names, subscription)
     if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
     session.subscriptions.push(subscription)
+    session.isTagged ||= request.id !== 0
     tell(session, subscribedEvent(request.id, found.length, frequencyOf(intervalMs)))
     this.#deps.interests.reserve(session, found.length)
     for (const [index, item] of found.entries()) {
@@ -169,8 +173,16 @@ export class Subscriber {
     }
   }
 
-  /** An item has got its first value: those who follow a beginning of its name have it from now on. */
-  onKnown(item: Item): void {
+  /** Another core has an item that somebody follows here: it is asked for, and comes as a replica. */
+  onAnnounced(name: string): void {
+    if (this.#followers.of(name).length === 0) return
+    const item = this.#deps.items.ensure(name, this.nowMs, true)
+    // Where there is no room for it, its followers are told by the bound that they meet themselves.
+    if (item !== null) this.follow(item)
+  }
+
+  /** Those who follow a beginning of the item's name have it from now on. */
+  follow(item: Item): void {
     for (const { session, subscription } of this.#followers.of(item.name)) {
       if (this.#has(item, session, subscription)) continue
       const { sessionItemsMax } = this.#deps.settings
@@ -185,6 +197,7 @@ export class Subscriber {
       // Flushes before this one left it behind, in a way: they brought nothing of it.
       this.#deps.interests.flags[interest]! |= LEFT
       this.#deps.interests.leftAt[interest] = 0
+      session.hasLeft = true
     }
   }
 

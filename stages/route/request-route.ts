@@ -248,6 +248,8 @@ export class RequestRoute implements Stage {
 
   #dispatch(connection: ClientConnection, request: HttpRequest, message: RequestMessage, nowMs: number): void {
     const { controls, isReady, page, metricsText } = this.#deps
+    // The core is yet to be told that the last poll of this connection is over: nothing may overtake that.
+    if (connection.owesClose) return this.#busy(connection)
     switch (message.kind) {
       case 'bind':
         if (message.isUpgrade && !this.#upgrade(connection, request, false)) return
@@ -302,9 +304,11 @@ export class RequestRoute implements Stage {
   #bind(connection: ClientConnection, bind: BindRequest): void {
     const { controls, newSessionId, isReady } = this.#deps
     if (!isReady()) return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
-    const id = newSessionId()
+    let id = newSessionId()
     // A session whose home is no more, as the server has other cores now, is unknown wherever it is asked for.
     const core = homeOf(bind.resume?.session ?? id, controls.length)
+    // The one that takes its place lives there too, and must be found by its own id.
+    while (homeOf(id, controls.length) !== core) id = newSessionId()
     const address = connection.socket.remoteAddress ?? ''
     const text = JSON.stringify({ id, address, bind })
     if (this.#isTooLong(core, text)) return this.#tooLong(connection)
@@ -330,7 +334,7 @@ export class RequestRoute implements Stage {
     const { config } = this.#deps
     const upgrade = upgradeOf(request, config)
     if (upgrade.kind === 'refused') {
-      this.#error(connection, upgrade.status, upgrade.code, upgrade.message)
+      this.#write(connection, errorAnswer(upgrade, connection.frame!))
       return false
     }
     connection.web = new WebSide(config, upgrade.extension !== null, isEcho)

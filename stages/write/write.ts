@@ -250,7 +250,12 @@ export class Write implements Stage {
       }
       case END: {
         const last = Buffer.from(memory.bytes.subarray(offset + CONTROL_TEXT_3, offset + length))
-        if (connection.state === POLLING) this.#deps.onPolled(connection, last)
+        if (connection.state === POLLING) {
+          // Before its answer: behind that the connection may ask for the next.
+          this.#deps.onStreamEnded(connection)
+          this.#deps.onPolled(connection, last)
+          return true
+        }
         // A stream that has stalled has had its last bytes.
         if (connection.state === STREAMING) this.endStream(connection, last, memory.words[word + 2]!, this.#nowMs)
         return true

@@ -1,9 +1,6 @@
 import test from 'ava'
 import { settle } from '../support/fake-runtime.ts'
-import { connectedBench, createBench, resumableBench, statesOf } from '../support/scripted-transports.ts'
-
-/** What no subscription is called: a request that changes nothing. */
-const NOBODY = 2 ** 31 - 1
+import { connectedBench, createBench, NOBODY, resumableBench, statesOf } from '../support/scripted-transports.ts'
 
 test('[CL26] what was handled is acknowledged over WebSocket after a while, once, and nothing when nothing was', async t => {
   const bench = await connectedBench({}, { keepaliveMs: 0 })

@@ -1,9 +1,13 @@
 import test from 'ava'
 import { settle } from '../support/fake-runtime.ts'
-import { type Bench, connectedBench, createBench, OTHER_SESSION, SESSION } from '../support/scripted-transports.ts'
-
-/** What no subscription is called: a request that changes nothing. */
-const NOBODY = 2 ** 31 - 1
+import {
+  type Bench,
+  connectedBench,
+  createBench,
+  NOBODY,
+  OTHER_SESSION,
+  SESSION,
+} from '../support/scripted-transports.ts'
 
 /** The messages that were sent on the last stream, as `number data`, or `number -` for nothing in the place of one. */
 function sent(bench: Bench): string[] {

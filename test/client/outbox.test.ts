@@ -1,9 +1,6 @@
 import test from 'ava'
 import { settle } from '../support/fake-runtime.ts'
-import { type Bench, connectedBench, createBench } from '../support/scripted-transports.ts'
-
-/** What no subscription is called: a request that changes nothing. */
-const NOBODY = 2 ** 31 - 1
+import { type Bench, connectedBench, createBench, NOBODY } from '../support/scripted-transports.ts'
 
 /** Numbers of the requests that were sent on the last stream. */
 function numbers(bench: Bench): unknown[] {

@@ -33,6 +33,7 @@ test('[CL9] it is resumed on whatever transport gets through', async t => {
   await bench.runtime.advance(4_000)
   t.is(openedOf(bench), 'websocket websocket sse poll')
   for (const { parameters } of bench.streams.slice(1)) t.like(parameters, { session: SESSION, position: '7' })
+  t.is(bench.last().request.waitMs(), 15_000)
   t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=7`)
   bench.last().welcome({ recovered: true })
   bench.last().flush(11)

@@ -46,6 +46,7 @@ export class FakeSessionServer {
     this.model = new FakeSessions(promises, soon)
     server.on('connection', socket => {
       this.#sockets.add(socket)
+      socket.on('error', () => {})
       socket.on('close', () => this.#sockets.delete(socket))
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {

@@ -8,6 +8,8 @@ import type { Stream, StreamEnd, StreamRequest, StreamSink, TransportName } from
 import { FakeRuntime, settle } from './fake-runtime.ts'
 
 export const SESSION = 'kR3aaaaaaaaaaaaaaaaaaa'
+/** What no subscription is called: to end it changes nothing. */
+export const NOBODY = 2 ** 31 - 1
 export const OTHER_SESSION = 'zZ9aaaaaaaaaaaaaaaaaaa'
 
 /** One opening of a transport, and the stream that came of it. */
