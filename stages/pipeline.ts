@@ -243,7 +243,7 @@ export interface EdgeQueues {
 export interface EdgeSurroundings {
   readonly metricsText: () => Promise<string>
   readonly stagesText: () => string
-  readonly page: Answer
+  readonly pages: ReadonlyMap<string, Omit<Answer, 'status'>>
   readonly newSessionId: () => string
 }
 
@@ -302,7 +302,7 @@ export function buildEdge(
     newSessionId: surroundings.newSessionId,
     metricsText: surroundings.metricsText,
     stagesText: surroundings.stagesText,
-    page: surroundings.page,
+    pages: surroundings.pages,
     isReady: () => !accept.isClosing,
     resume: (connection, nowMs) => parse.resume(connection, nowMs),
     beginStream: (connection, head, nowMs) => write.beginStream(connection, head, nowMs),

@@ -9,7 +9,7 @@ import type { Config } from '#src/config/config.ts'
 import { createLog, type Log } from '#src/log.ts'
 import { M, STAGES, type StageName, ThreadMetrics } from '#src/metrics/names.ts'
 import { renderMetrics, stageTable } from '#src/metrics/registry.ts'
-import { loadPage, PAGE_TYPE } from '#src/page/page.ts'
+import { loadPages } from '#src/page/page.ts'
 import { Doorbell, Sleeper } from '#src/ring/doorbell.ts'
 import { RingConsumer, type RingMemory, RingProducer } from '#src/ring/ring.ts'
 import { countersOf, InFlightWords } from '#src/ring/shared-words.ts'
@@ -253,11 +253,10 @@ export class Thread {
       block: countersOf(wiring.counters[index]!),
       stages: stagesOf(plan),
     }))
-    const { body, headers } = loadPage()
     return {
       metricsText: () => renderMetrics(blocks),
       stagesText: () => JSON.stringify({ stages: stageTable(blocks, WHEN_FULL) }),
-      page: { status: 200, contentType: PAGE_TYPE, body, headers },
+      pages: loadPages(),
       newSessionId: randomSessionId,
     }
   }

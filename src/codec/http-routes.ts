@@ -2,7 +2,7 @@
  * What a request asks for: paths, queries and bodies to one of a dozen messages, or to a refusal with its reason. Pure:
  * the request, where its peer is and the settings decide.
  *
- *   GET, HEAD     /items  /items/NAME  /sessions  /stages  /metrics  /healthz  /readyz  /
+ *   GET, HEAD     /items  /items/NAME  /sessions  /stages  /metrics  /healthz  /readyz  /  /client/FILE
  *   GET, POST     /stream  /poll (stream-query.ts); GET /stream may be an upgrade to WebSocket
  *   POST          /control?session=ID
  *   POST, DELETE  /items/NAME
@@ -97,8 +97,14 @@ export interface PreflightMessage extends Preflight {
   readonly kind: 'preflight'
 }
 
+/** The page, or a module of the client library. */
+export interface PageMessage {
+  readonly kind: 'page'
+  readonly path: string
+}
+
 export interface PlainMessage {
-  readonly kind: 'stages' | 'metrics' | 'health' | 'ready' | 'page' | 'echo'
+  readonly kind: 'stages' | 'metrics' | 'health' | 'ready' | 'echo'
 }
 
 export type RequestMessage =
@@ -110,6 +116,7 @@ export type RequestMessage =
   | PublishMessage
   | DeleteMessage
   | PreflightMessage
+  | PageMessage
   | PlainMessage
   | Refusal
 
@@ -120,6 +127,7 @@ export const LIST_LIMIT_MAX = 10_000
 const TIME_MS_MAX = 8_640_000_000_000_000
 
 const ITEM_PATH = '/items/'
+const CLIENT_PATH = '/client/'
 
 const PATHS = {
   '/': 'page',
@@ -199,7 +207,7 @@ export function interpret(request: HttpRequest, peerIsLoopback: boolean, setting
     case 'sessions':
       return sessionsOf(request, peerIsLoopback, settings)
     case 'page':
-      return { kind: place }
+      return { kind: place, path: request.path }
     case 'any':
       return pathNotFound(request)
     default:
@@ -229,6 +237,7 @@ export function corsOriginOf(message: RequestMessage, settings: HttpSettings): s
 
 function placeOf(request: HttpRequest, settings: HttpSettings): Place | undefined {
   if (request.path.startsWith(ITEM_PATH)) return 'item'
+  if (request.path.startsWith(CLIENT_PATH)) return 'page'
   const place = PLACES.get(request.path)
   return place === 'echo' && !settings.echo ? undefined : place
 }

@@ -83,6 +83,8 @@ export class Session implements Timed {
   /** Behind the position that it was last set back to, up to here, nothing that was sent counts. */
   voidFrom = 0
   voidTo = 0
+  /** Its client has confirmed everything up to here: what is needed to go back behind it is not kept. */
+  confirmedAt = 0
   /** The first record of its present stream, while it has not been sent. */
   welcome: string | null = null
   events: SessionEvents | null = null
@@ -148,6 +150,12 @@ export class Session implements Timed {
 
   get count(): number {
     return this.end - this.first
+  }
+
+  /** Whether `position` is that of a flush that counts, or of its beginning, as far as is known. */
+  wasSent(position: number): boolean {
+    if (position > this.sentAt || position < this.startedAt) return false
+    return position <= this.voidFrom || position > this.voidTo
   }
 
   subscriptionOf(id: number): Subscription | null {

@@ -218,6 +218,8 @@ export class Merger {
       if (length > 0) at += length
     }
     if (item.isIncomplete) item.isStale = true
+    // Who was sent that and has not got it cannot be set back to before it.
+    if (item.isKnown) item.log?.clear(this.position)
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
       view.seq = view.mode === 'raw' ? item.rawSeq : item.seq

@@ -42,9 +42,9 @@ export class Rewinder {
 
   /** Whether the session can be set back to `position`; else why not. */
   hindrance(session: Session, position: number): ClientErrorCode | null {
-    if (position > session.sentAt || position < session.startedAt) return 'POSITION_UNKNOWN'
-    if (position > session.voidFrom && position <= session.voidTo) return 'POSITION_UNKNOWN'
+    if (!session.wasSent(position)) return 'POSITION_UNKNOWN'
     if (position === session.sentAt) return null
+    if (position < session.confirmedAt) return 'POSITION_TOO_OLD'
     if (position < (session.left?.horizon ?? 0) || position < (session.events?.horizon ?? 0)) return 'POSITION_TOO_OLD'
     const { views } = this.#deps.interests
     for (let interest = session.first; interest < session.end; interest++) {
@@ -106,22 +106,34 @@ export class Rewinder {
       interests.leftAt[interest] = session.left!.restore(interests, entry)
       interests.flags[interest]! |= LEFT
       session.hasLeft = true
-    } else if (view.mode === 'raw') {
-      this.#rewindRaw(view, view.item.log!, interest, position)
-    } else if (interests.positions[interest]! > position) {
-      interests.positions[interest] = position
+      // Where the next update is the newest, those that it takes the place of were counted as conflated.
+      const isNumbered = view.mode === 'raw' && interests.positions[interest] !== NEEDS_SNAPSHOT
+      if (!isNumbered) interests.sentSeqs[interest] = seqBefore
+    } else if (!this.#isLeftSince(interest, position)) {
+      if (view.mode === 'raw') this.#rewindRaw(view, view.item.log!, interest, position)
+      else this.#rewindMerge(view, interest, position)
     }
-    if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)
     this.#settle(session, view, interest, seqBefore)
   }
 
-  /** Whether entries of the log that the session needs are gone, so that nobody knows how many. */
+  /** Whether flushes have left it behind, as it is now, up to the one at `position` and since. */
+  #isLeftSince(interest: number, position: number): boolean {
+    const { flags, leftAt } = this.#deps.interests
+    return (flags[interest]! & LEFT) !== 0 && leftAt[interest]! <= position
+  }
+
+  /** Whether entries of the log that the session may need are gone, so that nobody knows how many. */
   #isRawLost(session: Session, view: View, interest: number, position: number): boolean {
     const { interests } = this.#deps
-    if (interests.owners[interest]!.startedAt > position) return false
+    if (interests.owners[interest]!.startedAt > position || this.#isLeftSince(interest, position)) return false
     if ((session.left?.find(interest, position) ?? NOT_LEFT) !== NOT_LEFT) return false
-    const log = view.item.log!
-    return interests.positions[interest]! >= log.first && log.pushedOutAt > position
+    return interests.positions[interest] !== NEEDS_SNAPSHOT && view.item.log!.pushedOutAt > position
+  }
+
+  #rewindMerge(view: View, interest: number, position: number): void {
+    const { positions } = this.#deps.interests
+    if (positions[interest]! > position) positions[interest] = position
+    if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)
   }
 
   #rewindRaw(view: View, log: ItemLog, interest: number, position: number): void {
@@ -142,9 +154,8 @@ export class Rewinder {
     if (firstMark === ENTRY_STALE) interests.flags[interest]! &= ~STALE_TOLD
   }
 
-  /** Merge mode: what the client knows of the item's marks is not known; raw mode finds them in the log. */
+  /** What the client knows of the item's marks is not known. */
   #tellMarkAgain(view: View, interest: number, position: number): void {
-    if (view.mode === 'raw') return
     const { interests } = this.#deps
     const { item } = view
     if (item.deletedAt > position) {
@@ -159,7 +170,8 @@ export class Rewinder {
   /** Counts what waits again, and marks the interest when it lacks something. */
   #settle(session: Session, view: View, interest: number, seqBefore: number): void {
     const { interests, onRecalled, markWaiting } = this.#deps
-    const isUpdateDue = view.mode === 'merge' && lacksUpdate(interests, view, interest)
+    const isUpdateDue =
+      view.mode === 'merge' ? lacksUpdate(interests, view, interest) : needsSnapshot(interests, view, interest)
     if (isUpdateDue && interests.sentSeqs[interest] === view.seq) interests.sentSeqs[interest]!--
     const recalled = seqBefore - interests.sentSeqs[interest]!
     if (recalled > 0) onRecalled(session, recalled)
@@ -187,6 +199,11 @@ function lacksUpdate(interests: Interests, view: View, interest: number): boolea
   return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
 }
 
+/** Raw mode: the next update is not an entry of the log. */
+function needsSnapshot(interests: Interests, { item }: View, interest: number): boolean {
+  return item.isKnown && interests.positions[interest] === NEEDS_SNAPSHOT
+}
+
 function isMarkDue(interests: Interests, { item }: View, interest: number): boolean {
   const flags = interests.flags[interest]!
   if ((flags & HAS_ITEM) === 0) return false
@@ -195,6 +212,5 @@ function isMarkDue(interests: Interests, { item }: View, interest: number): bool
 
 function isRawDue(interests: Interests, view: View, interest: number): boolean {
   if (view.mode !== 'raw') return false
-  const position = interests.positions[interest]!
-  return position === NEEDS_SNAPSHOT ? view.item.isKnown : position < view.item.log!.end
+  return needsSnapshot(interests, view, interest) || interests.positions[interest]! < view.item.log!.end
 }

@@ -252,7 +252,8 @@ export class SessionKeeper implements SessionOwner {
 
   /** The client has handled everything up to `position`. */
   confirm(session: Session, position: number): void {
-    if (position > session.sentAt) return
+    if (position <= session.confirmedAt || !session.wasSent(position)) return
+    session.confirmedAt = position
     session.events?.confirm(position)
     session.left?.confirm(position)
   }

@@ -76,7 +76,8 @@ export interface RequestRouteDeps {
   readonly metricsText: () => Promise<string>
   /** All stages of all threads, as JSON. */
   readonly stagesText: () => string
-  readonly page: Answer
+  /** The page and its modules, by path. */
+  readonly pages: ReadonlyMap<string, Omit<Answer, 'status'>>
   readonly isReady: () => boolean
   /** The request has been answered and the connection may send the next. */
   readonly resume: (connection: ClientConnection, nowMs: number) => void
@@ -247,7 +248,7 @@ export class RequestRoute implements Stage {
   }
 
   #dispatch(connection: ClientConnection, request: HttpRequest, message: RequestMessage, nowMs: number): void {
-    const { controls, isReady, page, metricsText } = this.#deps
+    const { controls, isReady, pages, metricsText } = this.#deps
     // The core is yet to be told that the last poll of this connection is over: nothing may overtake that.
     if (connection.owesClose) return this.#busy(connection)
     switch (message.kind) {
@@ -289,8 +290,11 @@ export class RequestRoute implements Stage {
       case 'ready':
         if (isReady()) return this.#answer(connection, { status: 200, contentType: TEXT_TYPE, body: 'ready\n' })
         return this.#error(connection, 503, 'SERVER_CLOSING', 'the server is going down')
-      case 'page':
-        return this.#answer(connection, page)
+      case 'page': {
+        const page = pages.get(message.path)
+        if (page !== undefined) return this.#answer(connection, { status: 200, ...page })
+        return this.#error(connection, 404, 'PATH_NOT_FOUND', 'the client library has no such file')
+      }
       case 'preflight':
         return this.#write(connection, preflightAnswer(message, connection.frame!))
       case 'refused': {

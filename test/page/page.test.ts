@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import { plainAnswer } from '#src/codec/http-response.ts'
-import { loadPage, PAGE_TYPE } from '#src/page/page.ts'
+import { loadPages, PAGE_TYPE } from '#src/page/page.ts'
 
-const page = loadPage()
+const pages = loadPages()
+const page = pages.get('/')!
 const html = page.body.toString()
 
 function between(start: string, end: string): string {
@@ -13,11 +14,14 @@ function between(start: string, end: string): string {
 
 test('[H30] the policy names the one style and the one script of the page by their hashes', t => {
   const policy = new Map(page.headers).get('Content-Security-Policy') ?? ''
-  for (const tag of ['style', 'script']) {
+  for (const [tag, start, before] of [
+    ['style', '<style>', ''],
+    ['script', '<script type="module">', "'self' "],
+  ] as const) {
     const hash = createHash('sha256')
-      .update(between(`<${tag}>`, `</${tag}>`))
+      .update(between(start, `</${tag}>`))
       .digest('base64')
-    t.true(policy.includes(`${tag}-src 'sha256-${hash}'`), tag)
+    t.true(policy.includes(`${tag}-src ${before}'sha256-${hash}'`), tag)
     t.is(html.split(`<${tag}`).length, 2, `one ${tag}`)
   }
   t.true(policy.startsWith("default-src 'self'; "))
@@ -25,7 +29,7 @@ test('[H30] the policy names the one style and the one script of the page by the
 })
 
 test('[H30] the page needs nothing that its policy forbids', t => {
-  const script = between('<script>', '</script>')
+  const script = between('<script type="module">', '</script>')
   const markup = html.replace(script, '')
   t.notRegex(markup, /\son[a-z]+=/, 'no handlers in attributes')
   t.notRegex(markup, /\sstyle=/, 'no styles in attributes')
@@ -40,4 +44,16 @@ test('[H30] the page goes out as an answer', t => {
   const head = answer.subarray(0, -page.body.length).toString('latin1')
   t.true(head.includes('\r\nCache-Control: no-cache\r\n'))
   t.false(head.includes('no-store'))
+})
+
+test('[H31] each module of the client library is served, as JavaScript, under the path that others import it by', t => {
+  const modules = [...pages].filter(([path]) => path.startsWith('/client/'))
+  t.true(modules.length > 20)
+  for (const [path, { contentType, body }] of modules) {
+    t.is(contentType, 'text/javascript; charset=utf-8')
+    for (const [, target] of body.toString().matchAll(/(?:from|import) '([^']+)'/g)) {
+      t.true(pages.has(new URL(target!, `http://localhost${path}`).pathname), `${path} imports ${target}`)
+    }
+  }
+  t.true(html.includes("from '/client/index.ts'"))
 })

@@ -91,8 +91,8 @@ export const ARROWS: readonly Arrow[] = [
   },
   {
     files: ['src/page/**'],
-    may: ['./**', '#src/codec/http-response.ts', ...BASE, 'node:crypto', 'node:fs'],
-    message: 'The page is an answer, made once.',
+    may: ['./**', '#src/codec/http-response.ts', ...BASE, 'node:crypto', 'node:fs', 'node:module', '/client/index.ts'],
+    message: 'The page is an answer, made once; it runs on the client library.',
   },
   {
     files: ['src/log.ts'],
