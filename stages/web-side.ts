@@ -68,10 +68,15 @@ export class WebSide {
     return this.#pings[0]?.atMs ?? Number.NaN
   }
 
-  /** Bytes of a flush have been written. True when a ping is due behind them. */
-  sent(bytes: number): boolean {
+  /** Bytes of a flush have been written. */
+  sent(bytes: number): void {
     this.#sentBytes += bytes
-    return this.#sentBytes - this.#pingedBytes >= Math.min(this.#settings.confirmBytes, this.windowBytes >> 1)
+  }
+
+  /** A ping is owed for what was sent; also when the window has become smaller. */
+  get isPingDue(): boolean {
+    const unpinged = this.#sentBytes - this.#pingedBytes
+    return unpinged > 0 && unpinged >= Math.min(this.#settings.confirmBytes, this.windowBytes >> 1)
   }
 
   /** The payload of a ping that goes now. */

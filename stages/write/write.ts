@@ -128,6 +128,7 @@ export class Write implements Stage {
   beginStream(connection: ClientConnection, head: Buffer, nowMs: number): void {
     connection.socket.write(head)
     connection.wroteMs = nowMs
+    if (connection.web !== null) this.#deps.inFlight.setWindow(connection.slot, connection.web.windowBytes)
     this.#scheduleKeepalive(connection, nowMs)
   }
 
@@ -189,6 +190,9 @@ export class Write implements Stage {
     const before = web.windowBytes
     const confirmed = web.pong(payload, inFlight.isWaiting(slot), clock.nowMs())
     if (web.windowBytes !== before) inFlight.setWindow(slot, web.windowBytes)
+    if (web.isPingDue && connection.state === STREAMING) {
+      connection.socket.write(controlFrame(OPCODE_PING, web.ping(clock.nowMs())))
+    }
     if (confirmed > 0) this.#took(connection, confirmed, web.windowBytes)
   }
 
@@ -336,8 +340,9 @@ export class Write implements Stage {
     }
     if (web === null) {
       if (!isHeld) this.#took(connection, length, this.#deps.config.windowBytes)
-    } else if (web.sent(length)) {
-      socket.write(controlFrame(OPCODE_PING, web.ping(this.#nowMs)))
+    } else {
+      web.sent(length)
+      if (web.isPingDue) socket.write(controlFrame(OPCODE_PING, web.ping(this.#nowMs)))
     }
   }
 
