@@ -44,6 +44,8 @@ export class WebSide {
   readonly isEcho: boolean
   /** Requests that found their core's queue full; the socket is paused meanwhile. */
   pending: readonly SessionRequest[] | null = null
+  /** Why its messages to feeds are refused; null when they are not. */
+  messageHindrance: string | null = null
   /** Requests that could not be read. */
   badRequests = 0
   windowBytes: number

@@ -162,3 +162,13 @@ function readMessage(request: JsonMembers, number: number | null, settings: Requ
   const timeoutMs = members.integer('timeoutMs', 1, settings.messageTimeoutMs, settings.messageTimeoutMs)
   return { kind: 'message', number, to, data: members.json('data'), timeoutMs }
 }
+
+/** Messages of a peer that may send none become refusals, `reason` says why; null lets them be. */
+export function refuseMessages(requests: readonly SessionRequest[], reason: string | null): readonly SessionRequest[] {
+  if (reason === null) return requests
+  return requests.map(request => {
+    if (request.kind !== 'message') return request
+    const { number } = request
+    return { kind: 'bad', number, code: 'FORBIDDEN', message: `messages are not taken: ${reason}` }
+  })
+}

@@ -6,6 +6,7 @@
  *  - a request with an Origin publishes only from a page of its own host (cross-site request forgery);
  *  - `loopback` also asks for a loopback name in Host (a foreign name that resolves to 127.0.0.1: DNS rebinding) and
  *    refuses what a proxy has marked as forwarded;
+ *  - so does who sends messages to feeds (messagesFrom);
  *  - whose pages may read values may also open and control sessions: no cookie speaks for their user, and the id of a
  *    session cannot be guessed. Others may do neither: a browser keeps answers from them by itself, but lets them send
  *    a POST of a plain body and open a WebSocket, so those are refused here.
@@ -46,4 +47,9 @@ export function strangeOrigin(request: HttpRequest, corsOrigin: string): string 
   if (corsOrigin === '*') return null
   if (corsOrigin !== '' && request.headers.get('origin') === corsOrigin) return null
   return foreignOrigin(request)
+}
+
+/** Why the peer may send no messages to feeds; null when it may. */
+export function messageHindrance(request: HttpRequest, peerIsLoopback: boolean, policy: PeerPolicy): string | null {
+  return hindrance(request, peerIsLoopback, policy) ?? foreignOrigin(request)
 }

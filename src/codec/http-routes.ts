@@ -18,9 +18,9 @@
 import { isName } from '#src/domain/names.ts'
 import type { BindRequest, SessionRequest } from '#src/domain/session-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
-import { readRequests } from './client-request.ts'
+import { readRequests, refuseMessages } from './client-request.ts'
 import { transportOf } from './http-accept.ts'
-import { foreignOrigin, hindrance, type PeerPolicy, strangeOrigin } from './http-access.ts'
+import { foreignOrigin, hindrance, messageHindrance, type PeerPolicy, strangeOrigin } from './http-access.ts'
 import { decodePercent, type FieldLimits, type PublishedField, quoted, readFields } from './http-fields.ts'
 import type { HttpRequest } from './http-request.ts'
 import type { Preflight } from './http-response.ts'
@@ -36,6 +36,7 @@ export interface HttpSettings extends FieldLimits, BindSettings {
   readonly corsOrigin: string
   readonly publishFrom: PeerPolicy
   readonly sessionsFrom: PeerPolicy
+  readonly messagesFrom: PeerPolicy
   readonly echo: boolean
 }
 
@@ -52,6 +53,8 @@ export interface BindMessage {
   readonly bind: BindRequest
   /** To WebSocket. Whether its handshake is a good one is not known yet. */
   readonly isUpgrade: boolean
+  /** Why messages that come later over the WebSocket are refused; null when they are not. */
+  readonly messageHindrance: string | null
 }
 
 export interface ControlMessage {
@@ -195,9 +198,9 @@ export function interpret(request: HttpRequest, peerIsLoopback: boolean, setting
   switch (place) {
     case 'stream':
     case 'poll':
-      return bindOf(request, place, settings)
+      return bindOf(request, place, peerIsLoopback, settings)
     case 'control':
-      return controlOf(request, settings)
+      return controlOf(request, peerIsLoopback, settings)
     case 'echo':
       return isUpgradeToWebSocket(request) ? { kind: place } : pathNotFound(request)
     case 'items':
@@ -246,7 +249,12 @@ function pathNotFound(request: HttpRequest): Refusal {
   return refused(404, 'PATH_NOT_FOUND', `no such path: ${quoted(request.path)}`)
 }
 
-function bindOf(request: HttpRequest, place: 'stream' | 'poll', settings: HttpSettings): BindMessage | Refusal {
+function bindOf(
+  request: HttpRequest,
+  place: 'stream' | 'poll',
+  peerIsLoopback: boolean,
+  settings: HttpSettings,
+): BindMessage | Refusal {
   const isUpgrade = place === 'stream' && isUpgradeToWebSocket(request)
   const accepted = place === 'poll' ? place : transportOf(request.headers.get('accept'))
   const transport = isUpgrade ? 'websocket' : accepted
@@ -256,15 +264,19 @@ function bindOf(request: HttpRequest, place: 'stream' | 'poll', settings: HttpSe
   const reason = isUpgrade || request.method === 'POST' ? strangeOrigin(request, settings.corsOrigin) : null
   if (reason !== null) return sessionForbidden(reason)
   const bind = readBind(request, transport, settings)
-  return 'code' in bind ? refused(400, bind.code, bind.message) : { kind: 'bind', bind, isUpgrade }
+  if ('code' in bind) return refused(400, bind.code, bind.message)
+  const hindered = messageHindrance(request, peerIsLoopback, settings.messagesFrom)
+  const requests = refuseMessages(bind.requests, hindered)
+  return { kind: 'bind', bind: { ...bind, requests }, isUpgrade, messageHindrance: hindered }
 }
 
-function controlOf(request: HttpRequest, settings: HttpSettings): ControlMessage | Refusal {
+function controlOf(request: HttpRequest, peerIsLoopback: boolean, settings: HttpSettings): ControlMessage | Refusal {
   const reason = strangeOrigin(request, settings.corsOrigin)
   if (reason !== null) return sessionForbidden(reason)
   const query = new QueryParameters(request.query, CONTROL_PARAMETERS)
   const session = readSessionId(query)
-  const requests = readRequests(request.body ?? '', settings)
+  const hindered = messageHindrance(request, peerIsLoopback, settings.messagesFrom)
+  const requests = refuseMessages(readRequests(request.body ?? '', settings), hindered)
   return unlessFaulty(query, { kind: 'control', session, requests })
 }
 

@@ -114,16 +114,24 @@ const RELATIONS: readonly Relation[] = [
       'a line, or an update published over HTTP, travels to its core thread as one record, its texts in three bytes a letter',
   },
   {
-    settings: ['controlRingBytes', 'requestHeadBytesMax'],
-    problem: config =>
-      ringProblem(
-        'a request',
-        REQUEST_TEXT_PART * config.requestHeadBytesMax + RECORD_EXTRA_BYTES,
-        'controlRingBytes',
-        config.controlRingBytes,
-      ),
+    settings: ['controlRingBytes', 'requestHeadBytesMax', 'requestBodyBytesMax'],
+    problem: config => {
+      const length = Math.max(
+        REQUEST_TEXT_PART * config.requestHeadBytesMax,
+        TEXT_UNIT_BYTES * config.requestBodyBytesMax,
+      )
+      return ringProblem('a request', length + RECORD_EXTRA_BYTES, 'controlRingBytes', config.controlRingBytes)
+    },
     reason:
-      'a request travels to its core thread as one record of JSON, eight times as long at worst: many names of one letter',
+      'a request travels to its core thread as one record of JSON, eight times as long as its head at worst, many names of one letter; a message to its feed in three bytes a letter',
+  },
+  {
+    settings: ['feedOutboxBytesMax', 'requestBodyBytesMax'],
+    problem: config =>
+      2 * (config.requestBodyBytesMax + RECORD_EXTRA_BYTES) <= config.feedOutboxBytesMax
+        ? null
+        : 'the longest message is more than half of what may wait for a feed',
+    reason: 'messages may take half of what waits for a feed: a longer one would never be handed over',
   },
   {
     settings: ['edgeRingBytes', 'fieldsMax', 'valueBytesMax', 'fieldNameBytesMax'],

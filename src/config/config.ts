@@ -137,6 +137,11 @@ const addresses = {
     'loopback',
     'Which peers may publish and delete items over HTTP. It asks for no password: only this machine by default.',
   ),
+  messagesFrom: choice(
+    ['loopback', 'any', 'off'],
+    'loopback',
+    'Which peers may send messages to feeds, an order say; pages only those of this host. Who may is not asked for a password: only this machine by default.',
+  ),
   sessionsFrom: choice(
     ['loopback', 'any', 'off'],
     'loopback',

@@ -6,7 +6,7 @@
  * frames; BAD_REQUESTS_MAX requests that cannot be read).
  */
 
-import { readRequests } from '#src/codec/client-request.ts'
+import { readRequests, refuseMessages } from '#src/codec/client-request.ts'
 import {
   CLOSE_POLICY,
   closeFrame,
@@ -100,7 +100,7 @@ export class SocketParse {
       connection.socket.write(textFrame(text))
       return
     }
-    const requests = readRequests(text, config)
+    const requests = refuseMessages(readRequests(text, config), web.messageHindrance)
     metrics.add(M.requests, requests.length)
     for (const { kind } of requests) if (kind === 'bad') web.badRequests++
     if (web.badRequests > BAD_REQUESTS_MAX) {

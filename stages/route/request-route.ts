@@ -254,6 +254,7 @@ export class RequestRoute implements Stage {
     switch (message.kind) {
       case 'bind':
         if (message.isUpgrade && !this.#upgrade(connection, request, false)) return
+        if (connection.web !== null) connection.web.messageHindrance = message.messageHindrance
         return this.#bind(connection, message.bind)
       case 'control':
         return this.#control(connection, message.session, message.requests)

@@ -292,3 +292,37 @@ test('[H84] /echo takes an upgrade where the settings let it, and is no path els
     t.like(ask(line, { headers: UPGRADE }), notFound, line)
   }
 })
+
+const ORDER = JSON.stringify({ request: 1, message: { to: 'orders', data: { buy: 1 } } })
+const MESSENGERS: [
+  what: string,
+  policy: 'loopback' | 'any' | 'off',
+  isLoopback: boolean,
+  headers: string[],
+  isTaken: boolean,
+][] = [
+  ['a program of this machine', 'loopback', true, [], true],
+  ['a page of this host', 'loopback', true, ['Host: localhost:8080', 'Origin: http://localhost:8080'], true],
+  ['a page of another origin', 'loopback', true, ['Host: localhost:8080', 'Origin: http://evil.example'], false],
+  ['a page of another origin', 'any', true, ['Host: localhost:8080', 'Origin: http://evil.example'], false],
+  ['another machine', 'loopback', false, [], false],
+  ['another machine', 'any', false, [], true],
+  ['this machine', 'off', true, [], false],
+]
+
+for (const [what, messagesFrom, isLoopback, headers, isTaken] of MESSENGERS) {
+  test(`[H87] messages of ${what} (${headers.join(', ')}) are ${isTaken ? 'taken' : 'refused'} with messagesFrom=${messagesFrom}`, t => {
+    const settings = { messagesFrom, corsOrigin: '*' }
+    const kind = isTaken ? 'message' : 'bad'
+    const asked = { headers, isLoopback, settings, body: ORDER }
+    const control = ask(`POST /control?session=${'x'.repeat(22)}`, asked)
+    t.like(control, { kind: 'control', requests: [{ kind, number: 1, ...(isTaken ? {} : { code: 'FORBIDDEN' }) }] })
+    t.like(ask('POST /stream', asked), { kind: 'bind', bind: { requests: [{ kind }] } })
+    const upgrade = ask('GET /stream', {
+      ...asked,
+      body: '',
+      headers: [...headers, 'Connection: Upgrade', 'Upgrade: websocket'],
+    })
+    t.is(upgrade.kind === 'bind' && upgrade.messageHindrance === null, isTaken)
+  })
+}
