@@ -185,7 +185,7 @@ export function buildCore(context: ThreadContext, queues: CoreQueues): CoreRole 
     nowMs,
     epoch: queues.epoch,
     enqueue: session => batch.enqueue(session),
-    unbind: (session, code, message) => batch.unbind(session, code, message),
+    unbind: (session, code, message, retryMs) => batch.unbind(session, code, message, retryMs),
     end: (session, code, message) => batch.end(session, code, message, 0),
   })
   const batch: Batch = new Batch({

@@ -106,7 +106,8 @@ export class WebSide {
   }
 
   #adapt(roundTripMs: number, isWaiting: boolean): void {
-    if (roundTripMs > LATE_MS) this.windowBytes = Math.max(WINDOW_MIN, this.windowBytes >> 1)
+    const least = Math.min(WINDOW_MIN, this.#settings.confirmWindowBytes)
+    if (roundTripMs > LATE_MS) this.windowBytes = Math.max(least, this.windowBytes >> 1)
     else if (roundTripMs < QUICK_MS && isWaiting) {
       this.windowBytes = Math.min(this.#settings.confirmWindowBytes, this.windowBytes * 2)
     }

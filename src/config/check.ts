@@ -151,6 +151,14 @@ const RELATIONS: readonly Relation[] = [
     reason: 'a flush travels to its edge thread as one record, with the connections of all sessions that share it',
   },
   {
+    settings: ['edgeRingBytes', 'resumeEventBytes'],
+    problem: config => {
+      const length = TEXT_UNIT_BYTES * config.resumeEventBytes + RECORD_EXTRA_BYTES
+      return ringProblem('an event', length, 'edgeRingBytes', config.edgeRingBytes)
+    },
+    reason: "the answer to a client's message travels to its edge thread in one flush, in three bytes a letter",
+  },
+  {
     settings: ['peerRingBytes', 'fieldsMax', 'valueBytesMax', 'coreThreads'],
     problem: config =>
       config.coreThreads === 1

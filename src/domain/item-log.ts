@@ -138,12 +138,6 @@ export class ItemLog {
     return low
   }
 
-  /** The item's whole state, which is no entry, takes the place of what it holds, at the core's `position`. */
-  clear(position: number): void {
-    this.first = this.end
-    this.pushedOutAt = position
-  }
-
   #pushOut(): void {
     this.pushedOutAt = this.#entries.madeAt[this.slotOf(this.first)]!
     this.first++

@@ -41,6 +41,10 @@ export class LeftLog {
 
   /** The interest, which flushes from `from` on left as it is now, is about to get what it lacks in the flush at `to`. */
   append(interests: Interests, interest: number, from: number, to: number): void {
+    if (this.#entriesMax === 0) {
+      this.horizon = to
+      return
+    }
     if (this.#count === this.#entriesMax) {
       this.horizon = this.#numbers[TO]!
       this.#drop(1)

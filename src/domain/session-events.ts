@@ -2,8 +2,9 @@
  * What a session is told beside its data: answers, subscriptions that begin and end, outcomes of messages. Events are kept
  * whole until the client has confirmed them, so that a session that is set back gets them again, in their order.
  *
- * Bound: what is kept takes at most `bytesMax` bytes. Beyond it the oldest that were sent go, and `horizon` tells the position
- * that can be set back to at least; what was not sent yet never goes: whoever adds looks first (hasRoom).
+ * Bound: what is kept takes at most `bytesMax` bytes and one text. Beyond it the oldest that were sent go, and `horizon` tells
+ * the position that can be set back to at least. A client that asks for more than that is refused first (hasRoom); where
+ * what waits is more all the same, all of it is given up, and the session has to begin anew (restart).
  */
 
 export class SessionEvents {
@@ -28,7 +29,17 @@ export class SessionEvents {
     return this.#waitingBytes < this.#bytesMax
   }
 
+  /** Events were lost: nothing can be gone on from. */
+  get isGivenUp(): boolean {
+    return this.horizon === Number.POSITIVE_INFINITY
+  }
+
   add(text: string): void {
+    if (this.isGivenUp) return
+    if (!this.hasRoom) {
+      this.#giveUp()
+      return
+    }
     this.#texts.push(text)
     this.#bytes += text.length
     this.#waitingBytes += text.length
@@ -67,6 +78,19 @@ export class SessionEvents {
       this.#sentAt.pop()
       this.#waitingBytes += this.#texts[this.#sentAt.length]!.length
     }
+  }
+
+  #giveUp(): void {
+    this.#texts.length = 0
+    this.#sentAt.length = 0
+    this.#bytes = 0
+    this.#waitingBytes = 0
+    this.horizon = Number.POSITIVE_INFINITY
+  }
+
+  /** The session begins anew at `position`. */
+  restart(position: number): void {
+    this.horizon = Math.min(this.horizon, position)
   }
 
   #dropFirst(): number {

@@ -158,6 +158,11 @@ export class Session implements Timed {
     return position <= this.voidFrom || position > this.voidTo
   }
 
+  /** Whether it is where it was at `position`: that is its last flush, or was set back to with none since. */
+  isAt(position: number): boolean {
+    return position === this.sentAt || (position === this.voidFrom && this.sentAt === this.voidTo)
+  }
+
   subscriptionOf(id: number): Subscription | null {
     for (const subscription of this.subscriptions) if (subscription.id === id) return subscription
     return null

@@ -186,8 +186,8 @@ export class Batch implements Stage {
   }
 
   /** Queues the last words of a session's stream; the session lives on. */
-  unbind(session: Session, code: ClientErrorCode, message: string): void {
-    this.#closeStream(session, null, code, message, 0)
+  unbind(session: Session, code: ClientErrorCode, message: string, retryMs: number): void {
+    this.#closeStream(session, null, code, message, retryMs)
   }
 
   #closeStream(

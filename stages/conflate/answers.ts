@@ -9,7 +9,7 @@ import { type Item, NULL_VALUE } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import { waitingOf, waitingSinceMsOf } from './session-keeper.ts'
+import { waitingOf, waitingSinceMsOf } from '#src/domain/waiting.ts'
 
 /** The text of a QUERY record. */
 export type QueryText =

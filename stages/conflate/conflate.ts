@@ -75,7 +75,7 @@ export interface ConflateDeps {
   /** Queues a session for its flush. */
   readonly enqueue: (session: Session) => void
   /** Says the last words of a session's stream. */
-  readonly unbind: (session: Session, code: ClientErrorCode, message: string) => void
+  readonly unbind: (session: Session, code: ClientErrorCode, message: string, retryMs: number) => void
   /** Says the last words of a session, and ends it. */
   readonly end: (session: Session, code: ClientErrorCode, message: string) => void
 }
@@ -180,9 +180,15 @@ export class Conflate implements Stage {
       metrics,
       tell,
       onFollowed: (prefix, isFollowed) => this.#prefixes.setFollowed(prefix, isFollowed),
-      evictRaw: () => this.sessions.evict(session => session.subscriptions.some(({ mode }) => mode === 'raw')),
+      evictRaw: asking =>
+        this.sessions.evict(one => one !== asking && one.subscriptions.some(({ mode }) => mode === 'raw')),
     })
-    this.messages = new Messages({ wheel, messagesMax: MESSAGES_MAX, tell })
+    this.messages = new Messages({
+      wheel,
+      messagesMax: MESSAGES_MAX,
+      answerLettersMax: config.resumeEventBytes,
+      tell,
+    })
     this.#control = new EdgeControl({
       sessions: this.sessions,
       answers: new Answers(this.items, this.fields, this.store, interests, () => this.sessions.sessions()),

@@ -6,6 +6,7 @@
  * requests, which were carried out, here (bounded by the connections: one a POST). A turn answers one list.
  */
 
+import { assert } from '#src/assert.ts'
 import {
   ANSWER,
   ANSWER_TEXT,
@@ -25,7 +26,7 @@ import {
 import { ENDED } from '#src/domain/session.ts'
 import type { SessionRequest } from '#src/domain/session-request.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
-import { claimOrAwait } from '#src/ring/queue.ts'
+import { CLOSED, claimOrAwait, FULL } from '#src/ring/queue.ts'
 import { type Answers, LIST_LETTERS_MAX, type QueryText } from './answers.ts'
 import type { EdgeLink } from './links.ts'
 import type { BindText, SessionKeeper } from './session-keeper.ts'
@@ -205,6 +206,8 @@ export function tellRefused(edge: EdgeLink, slot: number, generation: number, co
 
 function tellOfBind(edge: EdgeLink, slot: number, generation: number, type: number, text: string): void {
   const claim = edge.out.claim(OPENED_BYTES_MAX)
+  if (claim === CLOSED) return
+  assert(claim !== FULL, 'whoever tells of a stream has asked for room')
   const { memory } = edge.out
   memory.words[claim >> 2] = slot
   memory.words[(claim >> 2) + 1] = generation

@@ -186,12 +186,14 @@ export class Merger {
     const word = offset >> 2
     const double = offset >> 3
     const state = memory.words[word + 1]!
+    const wasKnown = item.isKnown
     for (const view of item.views) this.#conflateWaiting(view)
     item.clear(this.#store)
     item.isIncomplete = false
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
     item.position = ++this.position
+    item.beganAt = item.position
     item.replacedAt = item.position
     item.markedAt = item.position
     item.timeMs = memory.doubles[double + 2]!
@@ -218,8 +220,6 @@ export class Merger {
       if (length > 0) at += length
     }
     if (item.isIncomplete) item.isStale = true
-    // Who was sent that and has not got it cannot be set back to before it.
-    if (item.isKnown) item.log?.clear(this.position)
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
       view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
@@ -230,6 +230,8 @@ export class Merger {
         this.begin(view, interest, session, receivedMs)
       })
     }
+    // Who has come to follow a beginning of its name since it was asked for could not find it.
+    if (!wasKnown && item.isKnown) this.#onKnown(item)
   }
 
   /** A new whole state takes the place of what was waiting. */
@@ -255,17 +257,19 @@ export class Merger {
    * Lets an interest that has nothing of a known item begin with its snapshot, which counts as one update published
    * to it, or, where its subscription wants none, with the next change.
    */
-  begin(view: View, interest: number, session: number, receivedMs: number): void {
+  begin(view: View, interest: number, session: number, receivedMs: number, isNew = false): void {
     const table = this.#interests
     const { item } = view
+    // What the log has taken in since the view's last change did not concern it.
+    const end = view.mode === 'raw' ? item.log!.end : view.end
     table.deletions[interest] = item.deletions
-    if (item.isKnown && !table.owners[interest]!.hasSnapshot) {
-      table.positions[interest] = view.end
+    if (item.isKnown && !isNew && !table.owners[interest]!.hasSnapshot) {
+      table.positions[interest] = end
       table.sentSeqs[interest] = view.seq
       table.flags[interest]! |= item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM
       return
     }
-    table.positions[interest] = item.isKnown ? NEEDS_SNAPSHOT : view.end
+    table.positions[interest] = item.isKnown ? NEEDS_SNAPSHOT : end
     table.sentSeqs[interest] = item.isKnown ? view.seq - 1 : view.seq
     if (!item.isKnown) return
     this.#metrics.add(M.updatesPublished, 1)
@@ -357,7 +361,11 @@ export class Merger {
       const isNew = table.mark(interest, members[i * 2 + 1]!, receivedMs)
       if (isPlaced && isNew) table.positions[interest] = view.end - 1
     }
-    for (const limit of view.limits) this.#markLimited(limit, receivedMs, isAtOnce)
+    for (const limit of view.limits) {
+      const isNew = !limit.isHeld && !table.isWaiting(limit.interest)
+      if (isPlaced && isNew) table.positions[limit.interest] = view.end - 1
+      this.#markLimited(limit, receivedMs, isAtOnce)
+    }
   }
 
   #markLimited(limit: FrequencyLimit, receivedMs: number, isAtOnce: boolean): void {

@@ -44,6 +44,8 @@ interface Open {
 export interface MessagesDeps {
   readonly wheel: TimingWheel
   readonly messagesMax: number
+  /** The longest answer that is told. */
+  readonly answerLettersMax: number
   readonly tell: (session: Session, text: string) => void
 }
 
@@ -107,6 +109,15 @@ export class Messages {
       const answer = JSON.parse(text) as { result?: unknown; error?: string }
       this.#settle(number, open)
       if (open.session.state === ENDED) return
+      if (text.length > this.#deps.answerLettersMax) {
+        this.#fail(
+          open.session,
+          open.request,
+          'MESSAGE_REFUSED',
+          'its handler has answered more than an event may hold',
+        )
+        return
+      }
       const event =
         answer.error === undefined
           ? outcomeEvent(open.request, text.slice('{"result":'.length, -1))
@@ -127,14 +138,19 @@ export class Messages {
 
   /** Hands on what waits. Returns how many. */
   work(): number {
-    let done = 0
-    while (this.#waiting.length > 0) {
-      const { number, text } = this.#waiting[0]!
+    if (this.#waiting.length === 0) return 0
+    const full = new Set<LaneLink>()
+    const left = this.#waiting.filter(({ number, text }) => {
       const open = this.#open.get(number)
-      if (open !== undefined && !this.#offer(number, open.handler, text)) break
-      this.#waiting.shift()
-      done++
-    }
+      if (open === undefined) return false
+      const { lane } = open.handler
+      if (!full.has(lane) && this.#offer(number, open.handler, text)) return false
+      full.add(lane)
+      return true
+    })
+    const done = this.#waiting.length - left.length
+    this.#waiting.length = 0
+    this.#waiting.push(...left)
     return done
   }
 
@@ -168,6 +184,8 @@ export class Messages {
   #settle(number: number, { session, timer }: Open): void {
     this.#deps.wheel.cancel(timer)
     this.#open.delete(number)
+    const waiting = this.#waiting.findIndex(each => each.number === number)
+    if (waiting >= 0) this.#waiting.splice(waiting, 1)
     const count = this.#counts.get(session)! - 1
     if (count === 0) this.#counts.delete(session)
     else this.#counts.set(session, count)

@@ -47,8 +47,9 @@ export class PeerPrefixes {
   onKnown(item: Item): void {
     if (!this.#items.isHome(item)) return
     for (const peer of this.#peers) {
-      for (const prefix of peer.prefixes) {
-        if (!item.name.startsWith(prefix)) continue
+      if (peer.prefixes.size === 0) continue
+      for (let length = 0; length <= item.name.length; length++) {
+        if (!peer.prefixes.has(item.name.slice(0, length))) continue
         peer.unannounced.add(item.name)
         break
       }

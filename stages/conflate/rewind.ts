@@ -6,7 +6,7 @@
  *    served since, what it has now;
  *  - any other had everything up to that position: in merge mode what it lacks are the fields that changed behind it, in
  *    raw mode the entries of the item's log that were made behind it;
- *  - one whose subscription began behind it had nothing;
+ *  - one whose subscription began behind it, or whose item's replica came then, had nothing;
  *  - where the item was marked behind it, the mark is told again.
  *
  * The ledger: an update that has to be sent once more counts as recalled; it waits again.
@@ -43,9 +43,9 @@ export class Rewinder {
   /** Whether the session can be set back to `position`; else why not. */
   hindrance(session: Session, position: number): ClientErrorCode | null {
     if (!session.wasSent(position)) return 'POSITION_UNKNOWN'
-    if (position === session.sentAt) return null
-    if (position < session.confirmedAt) return 'POSITION_TOO_OLD'
-    if (position < (session.left?.horizon ?? 0) || position < (session.events?.horizon ?? 0)) return 'POSITION_TOO_OLD'
+    if (position < (session.events?.horizon ?? 0)) return 'POSITION_TOO_OLD'
+    if (session.isAt(position)) return null
+    if (position < session.confirmedAt || position < (session.left?.horizon ?? 0)) return 'POSITION_TOO_OLD'
     const { views } = this.#deps.interests
     for (let interest = session.first; interest < session.end; interest++) {
       const view = views[interest]!
@@ -56,7 +56,7 @@ export class Rewinder {
 
   /** Sets the session back. `hindrance` has found none. */
   rewind(session: Session, position: number): void {
-    if (position === session.sentAt) return
+    if (session.isAt(position)) return
     const { interests } = this.#deps
     for (let interest = session.first; interest < session.end; interest++) {
       this.#rewindInterest(session, interest, position)
@@ -75,6 +75,7 @@ export class Rewinder {
     session.voidFrom = session.startedAt - 1
     session.voidTo = session.sentAt
     session.sentAt = advance()
+    session.events?.restart(session.sentAt)
     for (const subscription of session.subscriptions) subscription.startedAt = advance()
     for (let interest = session.first; interest < session.end; interest++) {
       this.#beginAnew(session, interest)
@@ -96,7 +97,7 @@ export class Rewinder {
   #rewindInterest(session: Session, interest: number, position: number): void {
     const { interests } = this.#deps
     const view = interests.views[interest]!
-    if (interests.owners[interest]!.startedAt > position) {
+    if (this.#beganBehind(view, interest, position)) {
       this.#beginAnew(session, interest)
       return
     }
@@ -116,6 +117,11 @@ export class Rewinder {
     this.#settle(session, view, interest, seqBefore)
   }
 
+  /** Whether the client has nothing of it that was not sent behind `position`. */
+  #beganBehind({ item }: View, interest: number, position: number): boolean {
+    return this.#deps.interests.owners[interest]!.startedAt > position || item.beganAt > position
+  }
+
   /** Whether flushes have left it behind, as it is now, up to the one at `position` and since. */
   #isLeftSince(interest: number, position: number): boolean {
     const { flags, leftAt } = this.#deps.interests
@@ -125,7 +131,7 @@ export class Rewinder {
   /** Whether entries of the log that the session may need are gone, so that nobody knows how many. */
   #isRawLost(session: Session, view: View, interest: number, position: number): boolean {
     const { interests } = this.#deps
-    if (interests.owners[interest]!.startedAt > position || this.#isLeftSince(interest, position)) return false
+    if (this.#beganBehind(view, interest, position) || this.#isLeftSince(interest, position)) return false
     if ((session.left?.find(interest, position) ?? NOT_LEFT) !== NOT_LEFT) return false
     return interests.positions[interest] !== NEEDS_SNAPSHOT && view.item.log!.pushedOutAt > position
   }

@@ -28,6 +28,7 @@ import {
 } from '#src/domain/session.ts'
 import { SessionEvents } from '#src/domain/session-events.ts'
 import type { BindRequest } from '#src/domain/session-request.ts'
+import { waitingOf } from '#src/domain/waiting.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
@@ -59,7 +60,7 @@ export interface SessionKeeperDeps {
   /** Queues a session for its flush. */
   readonly enqueue: (session: Session) => void
   /** Says the last words of a session's stream; its edge answers CLOSE. */
-  readonly unbind: (session: Session, code: ClientErrorCode, message: string) => void
+  readonly unbind: (session: Session, code: ClientErrorCode, message: string, retryMs: number) => void
   /** Whether the edge's queue has room for one of the two that follow. */
   readonly hasRoom: (edge: EdgeLink) => boolean
   /** Tells the edge that the stream is open, or why not. */
@@ -73,6 +74,8 @@ export interface SessionKeeperDeps {
 
 /** A session that is polled is kept so long at least, whatever `resumeMs` is: it has no stream between two polls. */
 const POLL_GAP_MS = 5_000
+/** When a client whose session had too many events comes back. */
+const EVENTS_RETRY_MS = 1_000
 
 /** A stream that waits for the end of the one before it, or for room in its edge's queue. */
 interface PendingBind {
@@ -92,6 +95,8 @@ export class SessionKeeper implements SessionOwner {
   readonly #pending = new Map<Session, PendingBind>()
   /** Binds whose edge had no room to be told. */
   readonly #owed: PendingBind[] = []
+  /** More events than may wait were told them: their streams end at the end of the turn. */
+  readonly #outspoken = new Set<Session>()
   nowMs = 0
 
   constructor(deps: SessionKeeperDeps) {
@@ -139,9 +144,11 @@ export class SessionKeeper implements SessionOwner {
 
   /** A stream is asked for. False when the edge's queue is full: call again. */
   bind(edge: EdgeLink, slot: number, generation: number, text: BindText): boolean {
-    if (!this.#deps.hasRoom(edge)) return false
-    this.#vacate(edge, slot, generation)
     const { resume, mayOpen } = text.bind
+    if (!this.#deps.hasRoom(edge) || !this.#refuseOwed(resume?.session ?? null)) return false
+    // What that told may have taken the room.
+    this.#vacate(edge, slot, generation)
+    if (!this.#deps.hasRoom(edge)) return false
     const known = resume === null ? null : this.find(resume.session)
     if (known === null) {
       if (resume !== null && !mayOpen) this.#deps.tellRefused(edge, slot, generation, 'SESSION_UNKNOWN')
@@ -162,6 +169,17 @@ export class SessionKeeper implements SessionOwner {
     edge.sessions[slot] = known
     this.#pending.set(known, pending)
     if (known.isBound) this.unbind(known, 'SESSION_REBOUND', 'another stream has taken the session')
+    return true
+  }
+
+  /** A stream that waits for room gives way to a later one of its session. False when its edge's queue is still full. */
+  #refuseOwed(id: string | null): boolean {
+    const index = id === null ? -1 : this.#owed.findIndex(({ text }) => text.bind.resume?.session === id)
+    if (index < 0) return true
+    const { edge, slot, generation } = this.#owed[index]!
+    if (!this.#deps.hasRoom(edge)) return false
+    this.#deps.tellRefused(edge, slot, generation, 'SESSION_REBOUND')
+    this.#owed.splice(index, 1)
     return true
   }
 
@@ -204,8 +222,8 @@ export class SessionKeeper implements SessionOwner {
   }
 
   /** Takes the stream from a session; what it lacks waits for the next one. */
-  unbind(session: Session, code: ClientErrorCode, message: string): void {
-    this.#deps.unbind(session, code, message)
+  unbind(session: Session, code: ClientErrorCode, message: string, retryMs = 0): void {
+    this.#deps.unbind(session, code, message, retryMs)
     this.#loseStream(session)
   }
 
@@ -247,6 +265,7 @@ export class SessionKeeper implements SessionOwner {
   tell(session: Session, text: string): void {
     session.events ??= new SessionEvents(this.#deps.eventBytesMax)
     session.events.add(text)
+    if (session.events.isGivenUp) this.#outspoken.add(session)
     if (session.state === IDLE || session.state === GATHERING) this.#enqueue(session)
   }
 
@@ -260,12 +279,22 @@ export class SessionKeeper implements SessionOwner {
 
   /** Null leaves a limit as it is; 0 is none. */
   setLimits(session: Session, maxBandwidth: number | null, maxDelayMs: number | null): void {
-    if (maxBandwidth !== null) session.maxBandwidth = maxBandwidth
+    if (maxBandwidth !== null) this.#setBandwidth(session, maxBandwidth)
     if (maxDelayMs === null) return
     const isGathering = session.state === GATHERING
     if (session.bucket !== null) this.#buckets.leave(session.bucket, session)
     session.bucket = maxDelayMs > 0 ? this.#buckets.join(maxDelayMs) : null
     if (isGathering) this.#enqueue(session)
+  }
+
+  /** Bytes that were sent ahead of the old rate are owed at the new one. */
+  #setBandwidth(session: Session, maxBandwidth: number): void {
+    const owedMs = Math.max(0, session.paidMs - this.nowMs)
+    session.paidMs = maxBandwidth === 0 ? 0 : this.nowMs + (owedMs * session.maxBandwidth) / maxBandwidth
+    session.maxBandwidth = maxBandwidth
+    if (session.state !== PACED) return
+    if (session.paidMs > this.nowMs) this.#deps.wheel.schedule(session, session.paidMs)
+    else this.#settle(session)
   }
 
   /** What is held, and sessions that gather, flush now. */
@@ -281,13 +310,21 @@ export class SessionKeeper implements SessionOwner {
     return waiting
   }
 
-  /** Opens the streams that wait for room in their edge's queue. Returns how many. */
+  /** Ends the streams of sessions with too many events, and opens those that wait for room. Returns how many. */
   work(): number {
-    let done = 0
+    let done = this.#outspoken.size
+    for (const session of this.#outspoken) {
+      // It may have begun anew meanwhile.
+      if (!session.isBound || session.events?.isGivenUp !== true) continue
+      this.unbind(session, 'SERVER_BUSY', 'more events wait than a session keeps', EVENTS_RETRY_MS)
+    }
+    this.#outspoken.clear()
     while (this.#owed.length > 0) {
-      const { edge, slot, generation, text } = this.#owed[0]!
-      if (!this.bind(edge, slot, generation, text)) break
-      this.#owed.shift()
+      const owed = this.#owed.shift()!
+      if (!this.bind(owed.edge, owed.slot, owed.generation, owed.text)) {
+        this.#owed.unshift(owed)
+        break
+      }
       done++
     }
     return done
@@ -333,6 +370,9 @@ export class SessionKeeper implements SessionOwner {
     session.state = IDLE
     const hasMore = session.welcome !== null || session.isAnswerDue || (session.events?.waitingCount ?? 0) > 0
     if (hasMore || this.#deps.interests.firstWaiting(session) !== NONE) this.#enqueue(session)
+    else if (session.isPoll && session.timerNext === null) {
+      this.#deps.wheel.schedule(session, this.nowMs + session.waitMs)
+    }
   }
 
   #open(edge: EdgeLink, slot: number, generation: number, text: BindText): void {
@@ -439,24 +479,4 @@ function isAt(pending: PendingBind, edge: EdgeLink, slot: number, generation: nu
 
 function bindingOf(edge: EdgeLink, slot: number, generation: number, { address, bind }: BindText): Binding {
   return { edge: edge.index, slot, generation, address, transport: bind.transport, encoding: bind.encoding }
-}
-
-/** For tests and /sessions: how many updates of a session wait. */
-export function waitingOf(interests: Interests, session: Session): number {
-  let waiting = 0
-  for (let interest = session.first; interest < session.end; interest++) {
-    waiting += interests.views[interest]!.seq - interests.sentSeqs[interest]!
-  }
-  return waiting
-}
-
-/** When the oldest update that waits for the session was received; NaN when none does. */
-export function waitingSinceMsOf(interests: Interests, session: Session): number {
-  const sinceMs = session.number === NONE ? Number.NaN : interests.waitingSinceMs[session.number]!
-  let oldestMs = Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs
-  for (let interest = session.first; interest < session.end; interest++) {
-    const limit = interests.limits[interest] ?? null
-    if (limit?.isHeld === true) oldestMs = Math.min(oldestMs, limit.heldSinceMs)
-  }
-  return Number.isFinite(oldestMs) ? oldestMs : Number.NaN
 }

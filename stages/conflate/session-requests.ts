@@ -14,7 +14,7 @@ import {
   ORDER_NOW,
   RequestOrder,
 } from '#src/domain/request-order.ts'
-import { ENDED, type Session } from '#src/domain/session.ts'
+import { ENDED, ENDING, type Session } from '#src/domain/session.ts'
 import type { BindRequest, SessionRequest } from '#src/domain/session-request.ts'
 import type { Subscription } from '#src/domain/subscription.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
@@ -65,6 +65,11 @@ export class SessionRequests {
   }
 
   #handle(session: Session, request: SessionRequest, onAnswered: OnAnswered): void {
+    if (session.state >= ENDING) {
+      // Behind a destroy nothing is carried out.
+      if (isAnswered(request)) onAnswered(refusal(numberOf(request), 'SESSION_UNKNOWN', 'the session has ended'))
+      return
+    }
     if (request.kind === 'ack') {
       this.#deps.sessions.confirm(session, request.position)
       return
@@ -139,6 +144,7 @@ export class SessionRequests {
   /** Null, or why it changed nothing. */
   #perform(session: Session, request: SessionRequest): SubscriberError | null {
     const { sessions, subscriber, messages } = this.#deps
+    if (session.state >= ENDING) return { code: 'SESSION_UNKNOWN', message: 'the session has ended' }
     if (request.kind === 'bad') return { code: request.code, message: request.message }
     if (session.events?.hasRoom === false) {
       return { code: 'SERVER_BUSY', message: 'the stream has not brought what earlier requests have led to' }
@@ -193,7 +199,11 @@ function isAnswered(request: SessionRequest): boolean {
   return request.kind !== 'ack' && (request.number !== null || request.kind === 'bad')
 }
 
-function refusal(number: number, code: ClientErrorCode, message: string): string {
+function numberOf(request: SessionRequest): number | null {
+  return 'number' in request ? request.number : null
+}
+
+function refusal(number: number | null, code: ClientErrorCode, message: string): string {
   return answerEvent(number, { code, message })
 }
 

@@ -16,7 +16,7 @@ import { ItemLog } from '#src/domain/item-log.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
 import { Runs } from '#src/domain/runs.ts'
-import type { Session } from '#src/domain/session.ts'
+import { ENDING, type Session } from '#src/domain/session.ts'
 import type { SubscriptionRequest } from '#src/domain/session-request.ts'
 import { Subscription } from '#src/domain/subscription.ts'
 import { View } from '#src/domain/view.ts'
@@ -49,9 +49,12 @@ export interface SubscriberDeps {
   readonly onFollowed: (prefix: string, isFollowed: boolean) => void
   /** Tells a session something. */
   readonly tell: (session: Session, text: string) => void
-  /** Ends sessions without a stream that hold room of raw mode, the oldest first; false when there is none left. */
-  readonly evictRaw: () => boolean
+  /** Ends a session without a stream that holds room of raw mode, the oldest but the one that asks; false: there is none. */
+  readonly evictRaw: (asking: Session) => boolean
 }
+
+/** Beginnings of names that a session may follow. */
+const PREFIXES_MAX = 64
 
 export interface SubscriberError {
   readonly code: ClientErrorCode
@@ -88,17 +91,24 @@ export class Subscriber {
     const intervalMs = request.mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
     const subscription = new Subscription(request, intervalMs, merger.advance())
     // Two subscriptions of one session never share a view: its number tells them apart.
-    if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `#${request.id}`
+    if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `,#${request.id}`
+    const prefixCount = session.subscriptions.reduce(
+      (sum, { prefixes }) => sum + prefixes.length,
+      request.prefixes.length,
+    )
+    if (prefixCount > PREFIXES_MAX) {
+      return { code: 'ITEMS_TOO_MANY', message: `a session follows at most ${PREFIXES_MAX} beginnings of names` }
+    }
     const names = this.#namesOf(request)
     if (session.count + names.length > settings.sessionItemsMax) return tooManyItems(settings.sessionItemsMax)
-    const found = this.#findItems(names, subscription)
+    const found = this.#findItems(session, names, subscription)
     if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
     session.subscriptions.push(subscription)
     session.isTagged ||= request.id !== 0
     tell(session, subscribedEvent(request.id, found.length, frequencyOf(intervalMs)))
     this.#deps.interests.reserve(session, found.length)
     for (const [index, item] of found.entries()) {
-      this.#add(session, subscription, item, index >= request.items.length)
+      this.#add(session, subscription, item, index >= request.items.length, false)
     }
     for (const prefix of subscription.prefixes) this.#followers.add(prefix, session, subscription)
     return null
@@ -184,16 +194,18 @@ export class Subscriber {
   /** Those who follow a beginning of the item's name have it from now on. */
   follow(item: Item): void {
     for (const { session, subscription } of this.#followers.of(item.name)) {
+      // One who stood further behind may have made room for another; one who stands here twice may have ended.
+      if (session.state >= ENDING || !session.subscriptions.includes(subscription)) continue
       if (this.#has(item, session, subscription)) continue
       const { sessionItemsMax } = this.#deps.settings
-      const hasRoom = subscription.mode !== 'raw' || this.#hasRawRoom([item], subscription.key)
+      const hasRoom = subscription.mode !== 'raw' || this.#hasRawRoom(session, [item], subscription.key)
       if (session.count >= sessionItemsMax || !hasRoom) {
         const busy = { code: 'SERVER_BUSY', message: 'the server has no room for more items' } as const
         this.unsubscribe(session, subscription.id, hasRoom ? tooManyItems(sessionItemsMax) : busy)
         continue
       }
       this.#deps.interests.reserve(session, 1)
-      const interest = this.#add(session, subscription, item, true)
+      const interest = this.#add(session, subscription, item, true, true)
       // Flushes before this one left it behind, in a way: they brought nothing of it.
       this.#deps.interests.flags[interest]! |= LEFT
       this.#deps.interests.leftAt[interest] = 0
@@ -205,6 +217,8 @@ export class Subscriber {
   onDeleted(item: Item): void {
     const { interests, tell } = this.#deps
     for (const view of [...item.views]) {
+      // Raw mode finds the deletion in the log, behind what came before it.
+      if (view.mode === 'raw') continue
       const gone: { session: Session; id: number }[] = []
       view.forEach((interest, number) => {
         if ((interests.flags[interest]! & FOLLOWED) === 0) return
@@ -233,7 +247,7 @@ export class Subscriber {
   }
 
   /** The items of a subscription, made where they are new; null when there is no room. */
-  #findItems(names: readonly string[], { mode, key }: Subscription): readonly Item[] | null {
+  #findItems(session: Session, names: readonly string[], { mode, key }: Subscription): readonly Item[] | null {
     const { items, keeper } = this.#deps
     const found: Item[] = []
     for (const name of names) {
@@ -241,14 +255,14 @@ export class Subscriber {
       if (item === null) break
       found.push(item)
     }
-    if (found.length === names.length && (mode !== 'raw' || this.#hasRawRoom(found, key))) return found
+    if (found.length === names.length && (mode !== 'raw' || this.#hasRawRoom(session, found, key))) return found
     // What was made for this request alone goes again.
     for (const item of found) keeper.lostInterest(item, this.nowMs)
     return null
   }
 
   /** A raw subscription that begins logs or views finds room for them, and for one log in full. */
-  #hasRawRoom(items: readonly Item[], key: string): boolean {
+  #hasRawRoom(session: Session, items: readonly Item[], key: string): boolean {
     let missing = 0
     for (const item of items) {
       if (item.log === null) missing += RAW_OBJECT_BYTES
@@ -256,11 +270,12 @@ export class Subscriber {
     }
     if (missing === 0) return true
     const needed = Math.max(missing, this.#deps.settings.rawLogBytes)
-    while (!this.#rawBudget.hasRoom(needed)) if (!this.#deps.evictRaw()) return false
+    while (!this.#rawBudget.hasRoom(needed)) if (!this.#deps.evictRaw(session)) return false
     return true
   }
 
-  #add(session: Session, subscription: Subscription, item: Item, isFollowing: boolean): number {
+  /** `isNew`: the item has just got its first value, which is a change to whoever wants no snapshot. */
+  #add(session: Session, subscription: Subscription, item: Item, isFollowing: boolean, isNew: boolean): number {
     const { interests, merger, keeper } = this.#deps
     const view = item.viewOf(subscription.key) ?? this.#addView(item, subscription)
     const interest = interests.add(session, subscription)
@@ -273,7 +288,7 @@ export class Subscriber {
     }
     view.add(interests, interest, session.number)
     item.interestCount++
-    merger.begin(view, interest, session.number, this.nowMs)
+    merger.begin(view, interest, session.number, this.nowMs, isNew)
     keeper.gainedInterest(item)
     return interest
   }

@@ -23,6 +23,8 @@ import { M, PARSE, type ThreadMetrics } from '#src/metrics/names.ts'
 import { CLOSING, type ClientConnection, STREAMING } from '#stages/client-connection.ts'
 
 const BAD_REQUESTS_MAX = 100
+/** What may wait in a socket that its peer does not read, of pongs and echoes. */
+const BACKLOG_BYTES_MAX = 1 << 20
 
 export interface SocketParseDeps {
   readonly config: Config
@@ -84,7 +86,9 @@ export class SocketParse {
     return new WebSocketReader(config.requestBodyBytesMax, web.isCompressed, {
       onText: text => this.#onText(connection, text),
       onPing: payload => {
-        if (connection.state === STREAMING) connection.socket.write(controlFrame(OPCODE_PONG, payload))
+        // A peer that does not read what it is sent gets no more pongs: they would pile up.
+        if (connection.state !== STREAMING || connection.socket.writableLength > BACKLOG_BYTES_MAX) return
+        connection.socket.write(controlFrame(OPCODE_PONG, payload))
       },
       onPong: payload => onPong(connection, payload),
       onClose: code => this.#end(connection, code),
@@ -97,7 +101,8 @@ export class SocketParse {
     const web = connection.web!
     if (connection.state !== STREAMING) return
     if (web.isEcho) {
-      connection.socket.write(textFrame(text))
+      if (connection.socket.writableLength > BACKLOG_BYTES_MAX) connection.socket.destroy()
+      else connection.socket.write(textFrame(text))
       return
     }
     const requests = refuseMessages(readRequests(text, config), web.messageHindrance)

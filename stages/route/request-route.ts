@@ -208,10 +208,9 @@ export class RequestRoute implements Stage {
   /** Tells what is owed. */
   work(): number {
     for (const connection of this.#owing) this.#settle(connection)
-    for (const connection of this.#waiting) {
-      this.#waiting.delete(connection)
-      this.#deps.readFrames(connection)
-    }
+    const waiting = [...this.#waiting] // Whoever still has to wait comes back into the set.
+    this.#waiting.clear()
+    for (const connection of waiting) this.#deps.readFrames(connection)
     const handled = this.#handled
     this.#handled = 0
     return handled
@@ -459,6 +458,8 @@ export class RequestRoute implements Stage {
   #error(connection: ClientConnection, status: number, code: ClientErrorCode, message: string): void {
     if (connection.state === CLOSED || connection.frame === null) return
     const error = { status, code, message, ...(status === 503 ? { retryAfterS: BUSY_RETRY_S } : {}) }
+    connection.web = null // It is a connection for requests again.
+    connection.upgradeHead = null
     this.#write(connection, errorAnswer(error, connection.frame))
   }
 

@@ -164,10 +164,9 @@ export class Write implements Stage {
   /** No byte was taken for stallTimeoutMs. A long write counts as progress as long as it grows shorter. */
   #isStalled(connection: ClientConnection, nowMs: number): boolean {
     const unsent = unsentBytesOf(connection.socket)
-    if (unsent !== connection.unsentBytes) {
-      connection.unsentBytes = unsent
-      connection.pendingSinceMs = nowMs
-    }
+    // What grows is none: something was put behind it.
+    if (unsent < connection.unsentBytes || connection.unsentBytes === 0) connection.pendingSinceMs = nowMs
+    connection.unsentBytes = unsent
     return nowMs - connection.pendingSinceMs >= this.#deps.config.stallTimeoutMs
   }
 

@@ -61,6 +61,14 @@ test('[S55] beyond their bound the oldest events that were sent go, and the hori
   events.add('y'.repeat(40))
   t.is(events.waitingCount, 3)
   t.false(events.hasRoom, 'who has not read so much may ask for no more')
+  events.add('z')
+  t.true(events.isGivenUp, 'what comes all the same loses them all')
+  t.deepEqual([events.waitingCount, events.horizon], [0, Number.POSITIVE_INFINITY])
+  events.add('lost')
+  t.is(events.waitingCount, 0)
+  events.restart(9)
+  events.add('new')
+  t.deepEqual([events.horizon, events.waiting(10)], [9, ['new']])
 })
 
 test('[S56] numbered requests are carried out once, in order, and answered the same when they come again', t => {

@@ -2,8 +2,8 @@
 
 import test from 'ava'
 import { FEED_DOWN } from '#src/codec/record.ts'
+import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
-import { waitingOf } from '#stages/conflate/session-keeper.ts'
 import { TwoCores } from '#test/support/two-cores.ts'
 
 test('[I18] who asks for an item that its home has no room for gets it when there is (found: the wish was lost)', t => {

@@ -2,8 +2,8 @@
 
 import test, { type ExecutionContext } from 'ava'
 import type { SubscriptionRequest } from '#src/domain/session-request.ts'
+import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
-import { waitingOf } from '#stages/conflate/session-keeper.ts'
 import { sessionIdOf, subscriptionOf } from '#test/support/bind.ts'
 import { CoreBench } from '#test/support/core-bench.ts'
 import { Random, seedOr } from '#test/support/random.ts'

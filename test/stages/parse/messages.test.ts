@@ -316,7 +316,7 @@ test('[F59] with as many messages open as may be one more finds the feed busy, u
 })
 
 test('[F59] messages fill half of an outbox that the feed does not read, and never end its connection', t => {
-  const bench = new LaneBench({ feedOutboxBytesMax: 8_192 })
+  const bench = new LaneBench({ feedOutboxBytesMax: 8_192, requestBodyBytesMax: 2_048 })
   const socket = bench.feed(GREETING, SLOT, GENERATION, 100)
   bench.said(socket)
   for (let number = 1; number <= 20; number++) bench.send(0, number, 'x'.repeat(900))

@@ -1,0 +1,192 @@
+/** What a session may ask for and cause, at a core alone: each test names what went wrong before. */
+
+import test from 'ava'
+import type { SessionRequest } from '#src/domain/session-request.ts'
+import { sessionIdOf, subscriptionOf } from '#test/support/bind.ts'
+import { CoreBench } from '#test/support/core-bench.ts'
+
+const ID = sessionIdOf(0, 1)
+
+function setUp(settings: ConstructorParameters<typeof CoreBench>[0] = {}): CoreBench {
+  return new CoreBench({ resumeMs: 60_000, ...settings })
+}
+
+/** What came, with everything taken. */
+function take(bench: CoreBench): string {
+  bench.settle()
+  const flushes = bench.takeAll()
+  for (const { type, slots, generations, text } of flushes) {
+    if (type === 'end') continue
+    for (const [i, slot] of slots.entries()) bench.took(slot, generations[i]!, Buffer.byteLength(text))
+  }
+  return flushes.map(({ text }) => text).join('')
+}
+
+function loseStream(bench: CoreBench): void {
+  bench.close(0, 1)
+  bench.settle()
+}
+
+function subscribe(wish: Parameters<typeof subscriptionOf>[0]): SessionRequest {
+  return { kind: 'subscribe', number: null, subscription: subscriptionOf(wish) }
+}
+
+test('[S59] behind a destroy nothing is carried out (found: the core came down at the next deletion)', t => {
+  const bench = setUp()
+  bench.feed({ item: 'A1', fields: { n: '1' } })
+  bench.open(0, 1, { items: ['B'] })
+  take(bench)
+  loseStream(bench)
+  bench.control(
+    ID,
+    { kind: 'destroy', number: null },
+    subscribe({ id: 1, prefixes: ['A'] }),
+    subscribe({ id: 2, items: ['A1'] }),
+    { kind: 'pause', number: null, id: 2 },
+  )
+  bench.settle()
+  bench.feed({ item: 'A1', deleted: true })
+  bench.settle()
+  t.is(bench.core.conflate.sessions.count, 0)
+  const item = [...bench.core.conflate.items.values()].find(({ name }) => name === 'A1')
+  t.is(item?.interestCount ?? 0, 0)
+})
+
+test('[S59] a session follows at most 64 beginnings of names (found: nothing bounded them)', t => {
+  const bench = setUp()
+  bench.open(0, 1, {})
+  take(bench)
+  const names = Array.from({ length: 64 }, (_, i) => `${i}.`)
+  bench.control(ID, subscribe({ id: 1, prefixes: names.slice(0, 60) }))
+  t.regex(take(bench), /"subscribed":1/)
+  bench.control(ID, subscribe({ id: 2, prefixes: names.slice(60) }))
+  t.regex(take(bench), /"subscribed":2/)
+  bench.control(ID, subscribe({ id: 3, prefixes: ['x'] }))
+  t.regex(take(bench), /"ITEMS_TOO_MANY"/)
+})
+
+test('[S59] two subscriptions never share a view for the names that they chose (found: the key was ambiguous)', t => {
+  const bench = setUp()
+  bench.feed({ item: 'A', fields: { a: 'right', 'a#3': 'wrong' } })
+  bench.open(0, 1, { items: ['A'], fields: ['a#3'] })
+  bench.open(1, 1, { items: ['A'], fields: ['a'] })
+  take(bench)
+  bench.control(sessionIdOf(1, 1), {
+    kind: 'subscribe',
+    number: null,
+    subscription: subscriptionOf({ id: 3, items: ['A'], fields: ['a'] }),
+  })
+  const text = take(bench)
+  t.regex(text, /"sub":3,.*"a":"right"/)
+  t.notRegex(text, /wrong/)
+})
+
+test('[S60] events of a session without a stream are bounded; beyond that it begins anew (found: nothing bounded them)', t => {
+  const bench = setUp({ resumeEventBytes: 4_096 })
+  bench.open(0, 1, { items: ['A'] })
+  const position = Number(/"position":(\d+)\}\n$/.exec(take(bench))![1])
+  loseStream(bench)
+  const { sessions } = bench.core.conflate
+  for (let i = 0; i < 500; i++) {
+    bench.control(ID, { kind: 'limits', number: null, maxBandwidth: 1e6 + i, maxDelayMs: null })
+    bench.settle()
+    t.true((sessions.find(ID)?.events?.waitingCount ?? 0) < 200)
+  }
+  for (let i = 0; i < 500; i++) sessions.tell(sessions.find(ID)!, `{"message":${i},"result":"ok"}`)
+  t.is(sessions.find(ID)!.events!.waitingCount, 0)
+  bench.open(0, 2, { resume: { session: ID, position } })
+  t.regex(take(bench), /"recovered":false,"why":"POSITION_TOO_OLD"/)
+  bench.turn(100)
+  sessions.tell(sessions.find(ID)!, '{"message":1,"result":"new"}')
+  t.regex(take(bench), /"result":"new"/, 'from then on events come again')
+})
+
+test('[S60] a stream whose session has too many events ends, with a time to come back', t => {
+  const bench = setUp({ resumeEventBytes: 4_096 })
+  bench.open(0, 1, { items: ['A'] })
+  take(bench)
+  const { sessions } = bench.core.conflate
+  for (let i = 0; i < 500; i++) sessions.tell(sessions.find(ID)!, `{"message":${i},"result":"ok"}`)
+  t.regex(take(bench), /^\{"closing":\{"code":"SERVER_BUSY","message":"[^"]+","retryMs":1000\}\}\n$/)
+  t.is(sessions.unboundCount, 1)
+})
+
+test('[S60] where nothing is kept of what was left behind, resumption says so (found: an update never came)', t => {
+  const bench = setUp({ resumeEntriesMax: 0 })
+  bench.feed({ item: 'A', fields: { a: '1' } })
+  bench.feed({ item: 'B', fields: { b: '1' } })
+  bench.open(0, 1, { items: ['A', 'B'] })
+  take(bench)
+  bench.control(ID, { kind: 'pause', number: null, id: 0 }, subscribe({ id: 1, items: ['B'] }))
+  take(bench)
+  bench.feed({ item: 'A', fields: { a: '2' } })
+  bench.feed({ item: 'B', fields: { b: '2' } })
+  const position = Number(/"position":(\d+)\}\n$/.exec(take(bench))![1])
+  bench.control(ID, { kind: 'resume', number: null, id: 0 })
+  t.regex(take(bench), /"a":"2"/)
+  loseStream(bench)
+  bench.open(0, 2, { resume: { session: ID, position } })
+  const text = take(bench)
+  t.regex(text, /"recovered":false,"why":"POSITION_TOO_OLD"/)
+  t.regex(text, /"a":"2"/)
+})
+
+test('[S61] a limit that is lifted or raised holds at once for what was sent under the old one (found: it did not)', t => {
+  const bench = setUp()
+  bench.feed({ item: 'A', fields: { a: 'x'.repeat(10_000) } })
+  bench.open(0, 1, { items: ['A'], maxBandwidth: 1_000 })
+  take(bench)
+  bench.turn(1_000)
+  t.regex(take(bench), /xxx/)
+  bench.feed({ item: 'A', fields: { a: 'y' } })
+  t.is(take(bench), '', 'ten seconds are owed')
+  bench.control(ID, { kind: 'limits', number: null, maxBandwidth: 10_000, maxDelayMs: null })
+  t.is(take(bench), '', 'one second is')
+  bench.turn(1_500)
+  t.regex(take(bench), /"a":"y"/)
+  bench.turn(1_000)
+  bench.feed({ item: 'A', fields: { a: 'z'.repeat(15_000) } })
+  t.regex(take(bench), /zzz/)
+  bench.feed({ item: 'A', fields: { a: 'v' } })
+  t.is(take(bench), '')
+  bench.control(ID, { kind: 'limits', number: null, maxBandwidth: 0, maxDelayMs: null })
+  t.regex(take(bench), /"a":"v"/)
+})
+
+test('[S62] without snapshots, a followed item that appears gives its first update, as a named one does', t => {
+  const bench = setUp()
+  bench.open(0, 1, { items: ['A1'], hasSnapshot: false })
+  bench.open(1, 1, { prefixes: ['A'], hasSnapshot: false })
+  take(bench)
+  bench.feed({ item: 'A1', fields: { n: '1' } })
+  bench.settle()
+  const slots = bench.takeAll().filter(({ text }) => text.includes('"n":"1"'))
+  t.deepEqual(slots.flatMap(each => each.slots).toSorted(), [0, 1])
+})
+
+test('[S62] whoever follows in raw mode gets the updates of an item before its deletion (found: they were dropped)', t => {
+  const bench = setUp()
+  bench.open(0, 1, { prefixes: ['A'], mode: 'raw' })
+  bench.feed({ item: 'A1', fields: { n: '0' } })
+  take(bench)
+  for (let i = 1; i <= 3; i++) bench.feed({ item: 'A1', fields: { n: `${i}` } })
+  bench.feed({ item: 'A1', deleted: true })
+  t.deepEqual(take(bench).match(/"n":"\d"|"deleted":true/g), ['"n":"1"', '"n":"2"', '"n":"3"', '"deleted":true'])
+})
+
+test('[S62] room for raw logs is never made by ending the session that asks for it (found: it was)', t => {
+  const bench = setUp({ rawLogBytes: 1_024, rawStoreBytes: 6_000 })
+  bench.open(0, 1, { prefixes: ['x'], mode: 'raw' })
+  take(bench)
+  loseStream(bench)
+  bench.open(1, 1, { items: ['A', 'B', 'C', 'D'], mode: 'raw' })
+  take(bench)
+  for (let i = 0; i < 4; i++) {
+    bench.feed({ item: `x${i}`, fields: { a: '1' } })
+    bench.settle()
+  }
+  t.is(bench.core.conflate.sessions.count, 2)
+  for (let i = 0; i < 4; i++) bench.feed({ item: `x${i}`, deleted: true })
+  bench.settle()
+  t.is(bench.core.conflate.sessions.count, 2)
+})
