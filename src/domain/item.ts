@@ -47,7 +47,7 @@ export class Item implements Timed {
   isStale = false
   seq = 0
   rawSeq = 0
-  /** On a replica: the core's position when its whole state came; who was sent less has nothing of it. */
+  /** On a replica: the core's position when its whole state came, if there was any; who was sent less has nothing of it. */
   beganAt = 0
   /** The core's position at the last change, at the last that replaced the fields, at the last mark, at the last deletion. */
   position = 0

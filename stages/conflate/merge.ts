@@ -193,7 +193,6 @@ export class Merger {
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
     item.position = ++this.position
-    item.beganAt = item.position
     item.replacedAt = item.position
     item.markedAt = item.position
     item.timeMs = memory.doubles[double + 2]!
@@ -230,6 +229,8 @@ export class Merger {
         this.begin(view, interest, session, receivedMs)
       })
     }
+    // What there was is in no log: whoever was sent less has nothing. A replica of nothing lacks nothing.
+    if (wasKnown || item.isKnown) item.beganAt = item.position
     // Who has come to follow a beginning of its name since it was asked for could not find it.
     if (!wasKnown && item.isKnown) this.#onKnown(item)
   }

@@ -143,12 +143,17 @@ export class ClientActor {
   }
 
   #onRecord(record: StreamRecord): void {
+    if (record.session !== undefined || record.position !== undefined || record.subscribed !== undefined) return
     assert.equal(this.closing, '', `client ${this.id}: nothing comes after closing`)
+    if (record.unsubscribed !== undefined) {
+      assert.equal(record.error?.code, 'UPDATES_LOST')
+      this.closing = 'UPDATES_LOST'
+      assert.ok(this.wish.mode === 'raw' && this.wish.onLost === 'end', 'only who asked for it ends when it lost')
+      return
+    }
     if (record.closing !== undefined) {
       this.closing = record.closing.code
-      if (this.closing === 'UPDATES_LOST') {
-        assert.ok(this.wish.mode === 'raw' && this.wish.onLost === 'end', 'only who asked for it ends when it lost')
-      } else assert.equal(this.closing, 'NO_PROGRESS')
+      assert.equal(this.closing, 'NO_PROGRESS')
       return
     }
     assert.ok(record.item !== undefined, 'a record is about an item')

@@ -68,6 +68,7 @@ export function chooseSurroundings(random: Random): Surroundings {
     coreThreads: isSingle ? 1 : random.pick([1, 2, 2, 3]),
     edgeThreads: isSingle ? 1 : random.pick([1, 2]),
     windowBytes,
+    resumeMs: 0,
     flushBytesMax: random.pick([200, windowBytes >> 1, windowBytes]),
     drainRecordsMax: random.pick([1, 3, 1_000]),
     flushSessionsMax: random.pick([1, 3, 64]),

@@ -7,11 +7,11 @@
 import assert from 'node:assert/strict'
 import { HEAD_BYTES_MAX } from '#src/codec/json-stream.ts'
 import { FLUSH_CONNECTIONS } from '#src/codec/record.ts'
+import type { Interests } from '#src/domain/interests.ts'
 import { ENDED, type Session } from '#src/domain/session.ts'
-import type { Subscriptions } from '#src/domain/subscriptions.ts'
+import { waitingOf } from '#src/domain/waiting.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
-import { waitingOf } from '#stages/conflate/session-keeper.ts'
 import { isPublished, type ModelItem, type Wish } from './model.ts'
 import { recordsOf, type StreamRecord } from './stream-reader.ts'
 
@@ -27,7 +27,7 @@ export class SessionLedger {
   published = 0
   handedOver = 0
   lost = 0
-  readonly #subscriptions: Subscriptions
+  readonly #interests: Interests
   readonly #sentMs = new Map<string, number>()
   /** Items of which something was told since their last update that waits for no turn: what was held goes along. */
   readonly #marked = new Set<string>()
@@ -35,14 +35,14 @@ export class SessionLedger {
 
   constructor(
     session: Session,
-    subscriptions: Subscriptions,
+    interests: Interests,
     core: number,
     wish: Wish,
     starts: ReadonlyMap<string, number>,
     maxFrequencyCap: number,
   ) {
     this.session = session
-    this.#subscriptions = subscriptions
+    this.#interests = interests
     this.core = core
     this.wish = wish
     this.starts = starts
@@ -52,7 +52,7 @@ export class SessionLedger {
   }
 
   get isOpen(): boolean {
-    return this.session.state !== ENDED
+    return this.session.state !== ENDED && this.session.subscriptions.length > 0
   }
 
   /** The session's core has reached an event of an item. */
@@ -89,9 +89,9 @@ export class SessionLedger {
   /** Between two turns of its core. */
   check(): void {
     const { session, published } = this
-    const waiting = this.isOpen ? waitingOf(this.#subscriptions, session) : 0
+    const waiting = this.isOpen ? waitingOf(this.#interests, session) : 0
     const { handedOver, conflated, dropped } = session
-    const label = `session ${session.origin.id}`
+    const label = `session ${session.id}`
     assert.equal(handedOver, this.handedOver, `${label}: handed over`)
     assert.ok(conflated >= 0 && dropped >= 0 && waiting >= 0, `${label}: no count is negative`)
     assert.ok(waiting === 0 || session.state !== ENDED, `${label}: nothing waits for a session that has ended`)
@@ -132,14 +132,15 @@ export function checkFlush(
   windowBytes: number,
   flushBytesMax: number,
 ): StreamRecord[] {
+  assert.ok(flush.text.length > 0, 'a flush holds something')
   const records = recordsOf(flush.text, isSse)
-  assert.ok(records.length > 0, 'a flush holds something')
   assert.equal(
     records.filter(record => record.fields !== undefined).length,
     flush.updates,
     'a flush counts its updates',
   )
-  const isOneItem = new Set(records.map(record => record.item)).size === 1
+  const items = new Set(records.flatMap(record => record.item ?? []))
+  const isOneItem = items.size <= 1 && !records.some(record => record.session !== undefined)
   for (const { slot } of flush.slots) {
     const flying = inFlight.bytes(slot)
     const isAlone = flying === flush.length

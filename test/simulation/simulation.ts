@@ -13,6 +13,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { SESSION_ID_BYTES } from '#src/codec/json-stream.ts'
 import { homeOf } from '#src/domain/home.ts'
 import { silentLog } from '#src/log.ts'
 import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
@@ -197,8 +198,8 @@ export class Simulation implements CoreObserver {
         const surroundings = {
           metricsText: () => Promise.resolve(''),
           stagesText: () => '{}',
-          page: { status: 200, contentType: 'text/html', body: '' },
-          newSessionId: () => `s${this.#random.int(1e9)}`,
+          pages: new Map(),
+          newSessionId: () => `s${this.#random.int(1e9)}`.padEnd(SESSION_ID_BYTES, '-'),
         }
         const edgeRole = buildEdge(context, queues, laneRole!.lane, surroundings)
         this.#edges[edge] = edgeRole
@@ -274,14 +275,14 @@ export class Simulation implements CoreObserver {
     const { id } = JSON.parse(text) as { id: string }
     const found = this.#byConnection.get(`${edge}:${slot}:${generation}`)
     assert.ok(found !== undefined, 'a session opens for a client')
-    const { sessions, subscriptions } = this.#cores[core]!.conflate
+    const { sessions, interests } = this.#cores[core]!.conflate
     for (const session of sessions.sessions()) {
-      if (session.origin.id !== id) continue
+      if (session.id !== id) continue
       const { client } = found
       const stands = this.#stands[core]!
       const starts = new Map(client.wish.items.map(name => [name, stands.get(name) ?? -1]))
       const { maxFrequencyCap } = this.surroundings.config
-      const ledger = new SessionLedger(session, subscriptions, core, client.wish, starts, maxFrequencyCap)
+      const ledger = new SessionLedger(session, interests, core, client.wish, starts, maxFrequencyCap)
       for (const [name, place] of starts) {
         if (place >= 0 && this.#truth.item(name).events[place]!.state !== null) ledger.onWhole()
       }

@@ -13,6 +13,12 @@ export interface StreamRecord {
   readonly deleted?: boolean
   readonly lost?: number
   readonly closing?: { readonly code: string }
+  /** Records of the session itself. */
+  readonly session?: string
+  readonly position?: number
+  readonly subscribed?: number
+  readonly unsubscribed?: number
+  readonly error?: { readonly code: string }
 }
 
 const HEAD_END = '\r\n\r\n'
@@ -113,7 +119,7 @@ export function sseData(block: string): string {
   let data = ''
   for (const line of block.split('\n')) {
     if (line.startsWith('data: ')) data += line.slice('data: '.length)
-    else if (!/^(id: [0-9a-z]+\.\d+|retry: \d+|:)$/.test(line))
+    else if (!/^(id: [A-Za-z0-9_.-]{22}\.\d+|retry: \d+|:)$/.test(line))
       throw new Error(`no line of SSE: ${JSON.stringify(line)}`)
   }
   return data

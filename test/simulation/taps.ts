@@ -10,6 +10,7 @@
 
 import assert from 'node:assert/strict'
 import {
+  BIND,
   BIND_ITEM,
   DELETE,
   FEED_ALIVE,
@@ -17,7 +18,6 @@ import {
   FEED_SILENT,
   FEED_UP,
   FLUSH,
-  OPEN,
   REPLICA,
   REPLICA_STALE,
   readText,
@@ -201,7 +201,7 @@ export class Truth {
 
   tapControl(inner: RecordConsumer, core: number, edge: number): RecordConsumer {
     return tapConsumer(inner, (type, offset, length, memory) => {
-      if (type !== OPEN) return
+      if (type !== BIND) return
       const word = offset >> 2
       const text = readText(memory, offset + 8, length - 8)
       this.#observer.onOpen(core, edge, memory.words[word]!, memory.words[word + 1]!, text)

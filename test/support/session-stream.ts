@@ -5,6 +5,7 @@
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
+import { readTerse, type TerseViews } from '#src/client/terse.ts'
 import { Arrivals } from './arrivals.ts'
 
 export const TRANSPORTS = ['sse', 'ndjson', 'websocket', 'poll'] as const
@@ -58,9 +59,13 @@ export interface Resume {
 export interface SessionStreamOptions {
   readonly port: number
   readonly transport: Transport
+  /** Where the server's paths begin, behind a proxy. */
+  readonly prefix?: string
   /** Beside what resumes. */
   readonly query?: string
   readonly resume?: Resume
+  /** Asks for the terse encoding; the table of views belongs to the client's session. */
+  readonly terse?: TerseViews
   /** The body of the POST that opens a stream, or the first message of a WebSocket. */
   readonly requests?: readonly object[]
   /** Called behind each position; the stream may be cut in it. */
@@ -100,6 +105,7 @@ export class SessionStream extends Arrivals<SessionRecord> {
   answeredPolls = 0
   readonly #options: SessionStreamOptions
   #request: ClientRequest | null = null
+  #response: IncomingMessage | null = null
   #socket: WebSocket | null = null
   #isCut = false
   #partial = ''
@@ -109,6 +115,9 @@ export class SessionStream extends Arrivals<SessionRecord> {
     super()
     this.#options = options
     this.transport = options.transport
+    // A poll that goes on is not welcomed.
+    this.session = options.resume?.session ?? ''
+    this.position = options.resume?.position ?? 0
     if (options.transport === 'websocket') this.#openSocket()
     else this.#ask(options.resume, options.requests ?? null)
   }
@@ -135,6 +144,12 @@ export class SessionStream extends Arrivals<SessionRecord> {
   /** The socket of a WebSocket. */
   get socket(): WebSocket {
     return this.#socket!
+  }
+
+  /** Reads no more, until it is cut. */
+  pause(): void {
+    this.#response?.pause()
+    this.#socket?.pause()
   }
 
   /** Is gone at once, without a word; what was under way is not handled. */
@@ -167,6 +182,7 @@ export class SessionStream extends Arrivals<SessionRecord> {
   #onResponse(response: IncomingMessage): void {
     this.status = response.statusCode ?? 0
     this.headers = response.headers
+    this.#response = response
     let text = ''
     response.setEncoding('utf8').on('data', (chunk: unknown) => {
       if (this.#isCut) return
@@ -240,15 +256,25 @@ export class SessionStream extends Arrivals<SessionRecord> {
     else if (line.startsWith('data: ')) this.#record(line.slice('data: '.length))
     else if (line.startsWith('id: ')) this.#eventId = line.slice('id: '.length)
     else if (line.startsWith('retry: ')) this.retryMs = Number(line.slice('retry: '.length))
+    else if (this.#options.terse !== undefined) this.#terse(line, this.#options.terse)
     else if (line !== ':') throw new Error(`no line of a stream: ${JSON.stringify(line)}`)
   }
 
   #record(text: string): void {
     const record = JSON.parse(text) as SessionRecord
     const { session, position } = record
-    if (session !== undefined) this.session = session
+    if (session !== undefined) {
+      this.session = session
+      if (record.recovered !== true) this.#options.terse?.clear()
+    }
     this.push(record)
     if (position !== undefined) this.#reach(position)
+  }
+
+  #terse(line: string, views: TerseViews): void {
+    const read = readTerse(line, views)
+    if (read === null || 'error' in read) throw new Error(`no line of a stream: ${JSON.stringify(read)}`)
+    if (!('defined' in read)) this.push(read)
   }
 
   /** An event of SSE is whole. */
@@ -267,9 +293,11 @@ export class SessionStream extends Arrivals<SessionRecord> {
   }
 }
 
-function targetOf({ transport, query = '' }: SessionStreamOptions, resume: Resume | undefined): string {
-  const path = transport === 'poll' ? '/poll' : '/stream'
+function targetOf(options: SessionStreamOptions, resume: Resume | undefined): string {
+  const { transport, prefix = '', query = '', terse } = options
+  const path = `${prefix}${transport === 'poll' ? '/poll' : '/stream'}`
   const parts = query === '' ? [] : [query]
+  if (terse !== undefined) parts.push('encoding=terse')
   if (resume !== undefined) parts.push(`session=${resume.session}`, `position=${resume.position}`)
   return parts.length === 0 ? path : `${path}?${parts.join('&')}`
 }

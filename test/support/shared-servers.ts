@@ -12,6 +12,9 @@ const PLACEMENTS: Readonly<Record<string, Partial<Config>>> = {
   'pools of 2 threads': { placement: 'pools', feedThreads: 1, coreThreads: 2, edgeThreads: 2 },
 }
 
+/** Acknowledgements are what tests wait for most. */
+const ACK_INTERVAL_MS = 1
+
 export type SharedRun = (t: ExecutionContext, server: TestServer) => Promise<void>
 
 /** Starts the servers before the file's tests. What is returned adds a test of them all, under `TITLE: PLACEMENT`. */
@@ -19,7 +22,10 @@ export function shareServers(test: TestFn, settings: Partial<Config> = {}): (tit
   const servers = new Map<string, TestServer>()
   test.before(async t => {
     for (const [placement, threads] of Object.entries(PLACEMENTS)) {
-      const server = await TestServer.start({ log: t.log, teardown: () => {} }, { ...settings, ...threads })
+      const server = await TestServer.start(
+        { log: t.log, teardown: () => {} },
+        { ackIntervalMs: ACK_INTERVAL_MS, ...settings, ...threads },
+      )
       servers.set(placement, server)
     }
   })
