@@ -41,8 +41,8 @@ export async function startServer(config: Config, log: Log, events: Lifecycle = 
   tellLog(events, log)
   // With reusePort a port in use would go unnoticed: main looks first, and fixes the numbers.
   const http = await reservePort(config.httpHost, config.httpPort)
-  const feed = await reservePort(config.feedHost, config.feedPort).catch(async error => {
-    await http.release()
+  const feed = await reservePort(config.feedHost, config.feedPort).catch(error => {
+    http.release()
     throw error
   })
   const placement = planThreads(config)
@@ -75,7 +75,8 @@ export async function startServer(config: Config, log: Log, events: Lifecycle = 
     for (const pool of pools) await pool.destroy()
     throw error
   } finally {
-    await Promise.all([http.release(), feed.release()])
+    http.release()
+    feed.release()
   }
   const { port: httpPort } = http
   const { port: feedPort } = feed

@@ -3,7 +3,8 @@
  * (`reusePort`, Linux); main has made sure before that the port is free, because reusePort would hide it.
  */
 
-import { createServer, type Server } from 'node:net'
+import { lookup } from 'node:dns/promises'
+import { BoundSocket, createServer, isIP, type Server } from 'node:net'
 import { ProgramError } from '#src/errors.ts'
 import type { StreamSocket } from '#stages/socket.ts'
 import { LISTEN_BACKLOG } from './accept.ts'
@@ -49,20 +50,37 @@ export interface ReservedPort {
   readonly port: number
   /** The threads have to share the port with the reservation. */
   readonly isShared: boolean
-  release(): Promise<void>
+  release(): void
 }
 
 /**
  * Makes sure that nobody has the port, and chooses one where it is 0. A chosen port is held until `release`, where the
- * system lets listeners share it, or somebody else might be given it before the threads listen.
+ * system lets sockets share it, or somebody else might be given it before the threads listen. What holds it is bound and
+ * does not listen: the system hands it no connection, not even while a child that is being started has a copy of it.
  */
 export async function reservePort(host: string, port: number): Promise<ReservedPort> {
   const isHeld = port === 0 && process.platform === 'linux'
-  const options = { host, port, isShared: isHeld, allowHalfOpen: false }
-  const listener = await listen(options, socket => socket.destroy())
-  if (isHeld) return { port: listener.port, isShared: true, release: () => listener.close() }
-  await listener.close()
-  return { port: listener.port, isShared: false, release: async () => {} }
+  const bound = bind(await addressOf(host, port), host, port, isHeld)
+  const chosen = bound.address().port
+  if (!isHeld) bound.close()
+  return { port: chosen, isShared: isHeld, release: () => bound[Symbol.dispose]() }
+}
+
+async function addressOf(host: string, port: number): Promise<string> {
+  if (isIP(host) !== 0) return host
+  try {
+    return (await lookup(host)).address
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, host, port)
+  }
+}
+
+function bind(address: string, host: string, port: number, reusePort: boolean): BoundSocket {
+  try {
+    return new BoundSocket({ host: address, port, reusePort })
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, host, port)
+  }
 }
 
 function close(server: Server): Promise<void> {

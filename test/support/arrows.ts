@@ -42,7 +42,7 @@ export const STAGE_FOLDERS = ['accept', 'parse', 'route', 'conflate', 'batch', '
 const stageRows = STAGE_FOLDERS.map((stage): Arrow => {
   return {
     files: [`stages/${stage}/**`],
-    may: ['./**', ...SHARED, ...BELOW_STAGES, ...(stage === 'accept' ? ['node:net'] : [])],
+    may: ['./**', ...SHARED, ...BELOW_STAGES, ...(stage === 'accept' ? ['node:dns/promises', 'node:net'] : [])],
     message: 'A stage names no other stage and no pool, sets no timer, and gets its queues handed in.',
   }
 })
