@@ -188,7 +188,10 @@ export class Subscriber {
     if (this.#followers.of(name).length === 0) return
     const item = this.#deps.items.ensure(name, this.nowMs, true)
     // Where there is no room for it, its followers are told by the bound that they meet themselves.
-    if (item !== null) this.follow(item)
+    if (item === null) return
+    this.follow(item)
+    // None of them may have had room for it.
+    this.#deps.keeper.lostInterest(item, this.nowMs)
   }
 
   /** Those who follow a beginning of the item's name have it from now on. */

@@ -7,6 +7,7 @@
 
 import { type Config, defaultConfig } from '#src/config/config.ts'
 import type { Random } from '../support/random.ts'
+import type { Transport } from './wishes.ts'
 
 export const FAULTS = {
   /** A thread gets no turn for some steps: its inbound queues fill. */
@@ -29,13 +30,48 @@ export const FAULTS = {
   clientEnd: 0.004,
   /** An update or a deletion is published over HTTP. */
   httpPublish: 0.05,
+  /** Per stream or poll that a client has lost: it does not come back. */
+  giveUp: 0.1,
+  /** A client takes its session up elsewhere while its stream is still there. */
+  earlyResume: 0.01,
+  /** Per resumption: a second one is under way beside it. */
+  doubleResume: 0.15,
+  /** Per resumption: from a flush before the last one that was handled, or from a position that was never sent. */
+  oldPosition: 0.1,
+  wrongPosition: 0.03,
+  /** Per poll: the client drops the connection before it has the whole answer, and polls again from where it was. */
+  lostPoll: 0.15,
+  /** A client makes a request of its session. */
+  request: 0.05,
+  /** A client sends some of its requests that have no answer yet. */
+  sending: 0.1,
+  /** Per sending: with what is on its way already, in another order, not from the first one on. */
+  sendTwice: 0.1,
+  sendShuffled: 0.2,
+  sendLater: 0.2,
+  /** Per sending: the client drops the connection before the answers have come. */
+  lostAnswers: 0.15,
 } as const
+
+/** What clients do beside reading. */
+export interface Play {
+  /** How streams are carried. */
+  readonly transports: readonly Transport[]
+  /** Sessions outlive their streams and are taken up again. */
+  readonly resumes: boolean
+  /** Sessions have several subscriptions, which come, change and go. */
+  readonly hasRequests: boolean
+  /** Of bandwidth and delay; sessions are destroyed. */
+  readonly hasLimits: boolean
+  readonly hasPrefixes: boolean
+}
 
 /** The sizes of queues that a seed chooses from: the smallest that can hold the longest record, and larger ones. */
 const QUEUE_BYTES = [4_096, 4_096, 8_192, 65_536] as const
 
 export interface Surroundings {
   readonly config: Config
+  readonly play: Play
   readonly queueBytes: { readonly data: number; readonly control: number; readonly out: number; readonly peer: number }
   readonly feeds: number
   readonly clients: number
@@ -52,13 +88,29 @@ function longestFlushQueue(config: Config): number {
   return 2 ** Math.ceil(Math.log2(2 * length))
 }
 
+/** Takes what a client asks for at once, with three bytes a letter. */
+const LONGEST_REQUESTS_QUEUE = 16_384
+
 /** No item of the simulation takes more in a flush: deletion, snapshot and marks. */
-const ITEM_BYTES_MAX = 800
+const ITEM_BYTES_MAX = 900
 
 const ITEMS = ['A', 'quote.B', 'c "d"', 'é\\f', 'G-H', 'i', 'JJJJJJJJJJJJJJ', 'k.l.m'] as const
 const FIELDS = ['bid', 'ask', 'last "x"', 'ü', 'v5', 'status'] as const
 
+function choosePlay(random: Random): Play {
+  const resumes = random.chance(0.8)
+  const hasRequests = random.chance(0.6)
+  return {
+    transports: resumes && random.chance(0.7) ? ['sse', 'ndjson', 'poll'] : ['sse', 'ndjson'],
+    resumes,
+    hasRequests,
+    hasLimits: hasRequests && random.chance(0.5),
+    hasPrefixes: hasRequests && random.chance(0.4),
+  }
+}
+
 export function chooseSurroundings(random: Random): Surroundings {
+  const play = choosePlay(random)
   const isSingle = random.chance(0.2)
   const windowBytes = random.pick([700, 1_500, 4_000])
   const config: Config = {
@@ -68,7 +120,14 @@ export function chooseSurroundings(random: Random): Surroundings {
     coreThreads: isSingle ? 1 : random.pick([1, 2, 2, 3]),
     edgeThreads: isSingle ? 1 : random.pick([1, 2]),
     windowBytes,
-    resumeMs: 0,
+    resumeMs: play.resumes ? random.pick([60, 800, 10_000]) : 0,
+    resumeEntriesMax: random.pick([4, 256, 256]),
+    resumeEventBytes: random.pick([1_024, 65_536]),
+    pollWaitMs: random.pick([50, 1_000]),
+    sessionBandwidthMin: 500,
+    sessionsMax: random.pick([4, 1_000]),
+    sessionItemsMax: random.pick([10, 1_000]),
+    subscriptionsMax: random.pick([2, 1_000]),
     flushBytesMax: random.pick([200, windowBytes >> 1, windowBytes]),
     drainRecordsMax: random.pick([1, 3, 1_000]),
     flushSessionsMax: random.pick([1, 3, 64]),
@@ -91,9 +150,10 @@ export function chooseSurroundings(random: Random): Surroundings {
   }
   return {
     config,
+    play,
     queueBytes: {
       data: random.pick(QUEUE_BYTES),
-      control: random.pick(QUEUE_BYTES),
+      control: Math.max(random.pick(QUEUE_BYTES), play.hasRequests ? LONGEST_REQUESTS_QUEUE : 0),
       out: Math.max(random.pick(QUEUE_BYTES), longestFlushQueue(config)),
       peer: random.pick(QUEUE_BYTES),
     },

@@ -33,16 +33,10 @@ export interface ItemEvent {
   readonly isStale: boolean
 }
 
-/** What a stream asked for. */
-export interface Wish {
+/** What of an item a subscription sees. */
+export interface Sight {
   readonly mode: 'merge' | 'raw'
-  readonly items: readonly string[]
   readonly fields: readonly string[] | null
-  readonly isSse: boolean
-  readonly isHttp10: boolean
-  readonly maxFrequency: number
-  readonly maxDelayMs: number
-  readonly onLost: 'end' | 'snapshot'
 }
 
 /** Somebody who publishes, as one core sees it: a feed's connection, or an edge's HTTP interface. */
@@ -144,11 +138,11 @@ export class ModelItem {
 }
 
 /** Whether a view counts the event: whether it is published to the view's subscribers. */
-export function isPublished(event: ItemEvent, wish: Pick<Wish, 'mode' | 'fields'>): boolean {
+export function isPublished(event: ItemEvent, sight: Sight): boolean {
   if (event.kind !== 'update') return false
   if (!event.wasKnown) return true
-  const { fields } = wish
-  if (wish.mode === 'raw') {
+  const { fields } = sight
+  if (sight.mode === 'raw') {
     return fields === null || event.isSnapshot || event.fields.some(([name]) => fields.includes(name))
   }
   if (event.hasRemoved) return true

@@ -23,9 +23,10 @@ function report(outcomes: readonly Outcome[], failed: readonly number[]): void {
   const sum = (count: (outcome: Outcome) => number) => outcomes.reduce((total, each) => total + count(each), 0)
   process.stdout.write(
     `${outcomes.length} seeds passed, ${failed.length} failed${failed.length > 0 ? `: ${failed.join(' ')}` : ''}\n` +
-      `${sum(each => each.steps)} steps, ${sum(each => each.lines)} lines, ${sum(each => each.sessions)} sessions; updates: ` +
+      `${sum(each => each.steps)} steps, ${sum(each => each.lines)} lines, ${sum(each => each.sessions)} sessions, ` +
+      `${sum(each => each.streams)} streams; updates: ` +
       `${sum(each => each.delivered)} delivered, ${sum(each => each.conflated)} conflated, ` +
-      `${sum(each => each.dropped)} dropped, ${sum(each => each.lost)} lost\n`,
+      `${sum(each => each.dropped)} dropped, ${sum(each => each.lost)} lost, ${sum(each => each.recalled)} recalled\n`,
   )
 }
 

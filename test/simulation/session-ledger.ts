@@ -1,151 +1,371 @@
 /**
- * The ledger of each session (law 8), counted beside the product's: what was published to it comes from the truth's
- * events as its core reaches them, what was handed over from the bytes of the flushes. Also what a flush may be: the
- * window, the frequency.
+ * What the simulation keeps of each session beside the product, from what passes between the threads.
+ *
+ *  - The ledger (law 8): what was published to the session comes from the truth's events as its core reaches them, what was
+ *    handed over from the bytes of the flushes: published + recalled = handed over + conflated + dropped + waiting.
+ *  - The flushes that count: those behind a position that the session was set back to count no more.
+ *  - What the session was told, in order, and which request led to it: each request is carried out once, in its order.
+ *  - What a flush may be: the window, the frequency of items, the session's bandwidth.
  */
 
 import assert from 'node:assert/strict'
-import { HEAD_BYTES_MAX } from '#src/codec/json-stream.ts'
-import { FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import type { Interests } from '#src/domain/interests.ts'
 import { ENDED, type Session } from '#src/domain/session.ts'
+import type { Subscription } from '#src/domain/subscription.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
-import type { RecordMemory } from '#src/ring/queue.ts'
-import type { InFlightWords } from '#src/ring/shared-words.ts'
-import { isPublished, type ModelItem, type Wish } from './model.ts'
-import { recordsOf, type StreamRecord } from './stream-reader.ts'
+import type { ModelItem } from './model.ts'
+import { type ClientRequest, EVENT_OF_VERB } from './requests.ts'
+import type { StreamRecord } from './stream-reader.ts'
+import { ROUNDING_MS, SubscriptionLife } from './subscription-life.ts'
+import type { SessionWish, SubscriptionWish } from './wishes.ts'
 
-/** Wheels and clocks count in ticks, frequencies in fractions. */
-const ROUNDING_MS = 1e-6
+/** Of requests that were not carried out, and may be sent again. */
+const NO_ANSWERS = ['REQUEST_GAP', 'SESSION_UNKNOWN']
+
+/** Something that the session was told beside its data. */
+interface Told {
+  readonly text: string
+  /** Of `subscribed`. */
+  readonly life: SubscriptionLife | null
+  /** The request that led to it, or null. */
+  readonly number: number | null
+}
+
+interface SentFlush {
+  readonly position: number
+  readonly updates: number
+  /** Updates that it told to be lost. */
+  readonly lost: number
+  /** How many of the events the session had then been sent. */
+  readonly events: number
+}
+
+interface Restart {
+  readonly events: number
+  /** How many it had been told of. */
+  readonly told: number
+  readonly lives: readonly { life: SubscriptionLife; isPaused: boolean }[]
+  readonly nextRequest: number
+}
 
 export class SessionLedger {
   readonly session: Session
   readonly core: number
-  readonly wish: Wish
-  /** By item: the event at which the session's core stood when it opened. */
-  readonly starts: ReadonlyMap<string, number>
-  published = 0
-  handedOver = 0
-  lost = 0
+  readonly wish: SessionWish
+  /** What its client asks of it, in the order of the numbers; the client adds to it. */
+  readonly requests: ClientRequest[]
+  readonly told: Told[] = []
+  flushes: SentFlush[] = []
+  readonly restarts = new Map<number, Restart>()
+  /** How many streams it has had. */
+  streams = 0
+  /** The highest position that its client has confirmed. */
+  confirmed = -1
+  #lastPosition = -1
+  #published = 0
+  #handedOver = 0
+  #events = 0
+  #recalled = 0
+  /** The position of who has had no flush, and the events sent then. */
+  #base: { position: number; events: number }
+  #lastRequest = 0
+  #wasChanged = false
+  /** More events waited than are kept: what was told is lost until it begins anew. */
+  #hasGivenUp = false
+  #bandwidth: number
+  #paidMs = 0
+  readonly #lives = new Map<Subscription, SubscriptionLife>()
   readonly #interests: Interests
-  readonly #sentMs = new Map<string, number>()
-  /** Items of which something was told since their last update that waits for no turn: what was held goes along. */
-  readonly #marked = new Set<string>()
-  readonly #intervalMs: number
+  readonly #maxFrequencyCap: number
 
   constructor(
     session: Session,
     interests: Interests,
     core: number,
-    wish: Wish,
-    starts: ReadonlyMap<string, number>,
+    wish: SessionWish,
+    requests: ClientRequest[],
     maxFrequencyCap: number,
   ) {
     this.session = session
     this.#interests = interests
     this.core = core
     this.wish = wish
-    this.starts = starts
-    const { maxFrequency } = wish
-    const frequency = maxFrequency === 0 ? maxFrequencyCap : Math.min(maxFrequency, maxFrequencyCap || maxFrequency)
-    this.#intervalMs = wish.mode === 'raw' || frequency === 0 ? 0 : 1_000 / frequency
+    this.requests = requests
+    this.#maxFrequencyCap = maxFrequencyCap
+    this.#bandwidth = wish.maxBandwidth
+    this.#base = { position: session.startedAt, events: 0 }
   }
 
   get isOpen(): boolean {
-    return this.session.state !== ENDED && this.session.subscriptions.length > 0
+    return this.session.state !== ENDED
+  }
+
+  get published(): number {
+    return this.#published
+  }
+
+  get handedOver(): number {
+    return this.#handedOver
+  }
+
+  get bandwidth(): number {
+    return this.#bandwidth
+  }
+
+  /** The session may tell its client that it was told too much. */
+  get hasGivenUp(): boolean {
+    return this.#hasGivenUp
+  }
+
+  /** It has had one stream, and what it had at its beginning. */
+  get isPlain(): boolean {
+    return this.streams === 1 && !this.#wasChanged
+  }
+
+  get updatesInFlushes(): number {
+    return this.flushes.reduce((sum, { updates }) => sum + updates, 0)
+  }
+
+  lives(): IterableIterator<SubscriptionLife> {
+    return this.#lives.values()
+  }
+
+  // ── What its core does ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  onTold(record: StreamRecord, text: string): void {
+    const kind = Object.keys(record)[0]!
+    let life: SubscriptionLife | null = null
+    let number: number | null = null
+    const isOpening = record.subscribed !== undefined && this.told.length === 0 && this.wish.opening !== null
+    if (isOpening) life = new SubscriptionLife(this.wish.opening!, this.#intervalOf(this.wish.opening!))
+    else if (this.#isAskedFor(record)) {
+      const request = this.#requestOf(kind, record)
+      number = request.number
+      if (request.wish !== null) life = new SubscriptionLife(request.wish, this.#intervalOf(request.wish))
+    }
+    if (life !== null) this.#lives.set(this.session.subscriptionOf(life.wish.id)!, life)
+    if (!isOpening) this.#wasChanged = true
+    this.told.push({ text, life, number })
+    if (this.session.events?.isGivenUp) this.#hasGivenUp = true
+    this.#apply(record)
+  }
+
+  /** An interest begins: it has nothing of its item, and counts a snapshot as published to it, where it gets one. */
+  onBegin(
+    owner: Subscription,
+    name: string,
+    isKnown: boolean,
+    isNew: boolean,
+    { position, place }: { position: number; place: number },
+  ): void {
+    const life = this.#lives.get(owner) ?? assert.fail(`a subscription that was not asked for has ${name}`)
+    const hasSnapshot = life.wish.hasSnapshot || isNew
+    life.begin(name, { position, place, hasSnapshot })
+    if (isKnown && hasSnapshot) this.#published++
   }
 
   /** The session's core has reached an event of an item. */
   onEvent(item: ModelItem, place: number): void {
-    if (!this.isOpen || !this.wish.items.includes(item.name)) return
-    const event = item.events[place]
-    if (event?.kind !== 'update' || item.events[place - 1]?.kind === 'fresh') this.#marked.add(item.name)
-    if (event !== undefined && isPublished(event, this.wish)) this.published++
+    if (!this.isOpen) return
+    for (const life of this.#lives.values()) this.#published += life.onEvent(item, place)
   }
 
-  /** A snapshot of a known item begins the subscription: one update published. */
-  onWhole(): void {
-    if (this.isOpen) this.published++
+  /** Its client has got the answer to a request, in the stream or to a POST. */
+  onAnswered({ answer, error }: StreamRecord, json: string): void {
+    if (error !== undefined && NO_ANSWERS.includes(error.code)) return
+    const { id } = this.session
+    const request = this.requests.find(({ number }) => number === answer)
+    assert.ok(request !== undefined, `session ${id}: an answer to nothing: ${json}`)
+    if (request.answer !== null)
+      assert.equal(json, request.answer, `session ${id}: a request is answered as it was then`)
+    request.answer = json
+    const isEventTold = this.told.some(({ number }) => number === request.number)
+    const isDone = error === undefined && EVENT_OF_VERB[request.verb] !== null
+    assert.equal(
+      isEventTold,
+      isDone,
+      `session ${id}: request ${answer} is carried out when its answer says so: ${json}`,
+    )
   }
 
-  onFlush(records: readonly StreamRecord[], nowMs: number): void {
+  onWhole(name: string, place: number): void {
+    for (const life of this.#lives.values()) life.onWhole(name, place)
+  }
+
+  onConfirmed(position: number): void {
+    if (this.#isKnown(position)) this.confirmed = Math.max(this.confirmed, position)
+  }
+
+  /** A stream of the session goes on behind `position`. */
+  onRecovered(position: number): void {
+    const { id, recalled, left, events } = this.session
+    assert.ok(this.#isKnown(position), `session ${id} recovers from ${position}, which it was never sent`)
+    assert.ok(position >= this.confirmed, `session ${id} recovers from ${position}, behind ${this.confirmed}`)
+    const gone = this.flushes
+      .filter(flush => flush.position > position)
+      .reduce((sum, { updates, lost }) => sum + updates + lost, 0)
+    assert.ok(recalled - this.#recalled <= gone, `session ${id} recalls ${recalled - this.#recalled} of ${gone}`)
+    assert.ok((left?.horizon ?? 0) <= position && (events?.horizon ?? 0) <= position)
+    this.#recalled = recalled
+    this.flushes = this.flushes.filter(flush => flush.position <= position)
+    this.#events = this.flushes.at(-1)?.events ?? this.#base.events
+  }
+
+  /** The session begins anew at `base`, as it cannot go on behind `asked`. */
+  onRestarted(asked: number, base: number, why: string, mayForget: boolean): void {
+    const { id } = this.session
+    if (why === 'POSITION_UNKNOWN') {
+      assert.ok(!this.#isKnown(asked), `session ${id} was sent position ${asked}`)
+    } else {
+      assert.equal(why, 'POSITION_TOO_OLD')
+      const isLast = asked === (this.flushes.at(-1)?.position ?? this.#base.position)
+      const isRaw = [...this.#lives.values()].some(({ wish }) => wish.mode === 'raw')
+      assert.ok(!isLast || this.#hasGivenUp, `session ${id} goes on from its last position`)
+      assert.ok(asked < this.confirmed || isRaw || mayForget, `session ${id} knows what it was sent behind ${asked}`)
+    }
+    if (this.#hasGivenUp) this.#events = this.told.length
+    this.#hasGivenUp = false
+    this.flushes = []
+    this.#base = { position: base, events: this.#events }
+    this.#recalled = this.session.recalled
+    this.restarts.set(base, {
+      events: this.#events,
+      told: this.told.length,
+      lives: this.session.subscriptions.map(subscription => {
+        const life = this.#lives.get(subscription)!
+        return { life, isPaused: life.isPaused }
+      }),
+      nextRequest: this.session.requests?.next ?? 1,
+    })
+  }
+
+  /** Batch hands a flush over: `length` bytes. */
+  onFlush(records: readonly [StreamRecord, string][], position: number, length: number, nowMs: number): void {
+    const { id } = this.session
+    assert.ok(position > this.#lastPosition, `session ${id}: position ${position} behind ${this.#lastPosition}`)
+    this.#lastPosition = position
+    const isUnpaid = this.#bandwidth > 0 && nowMs + ROUNDING_MS < this.#paidMs
+    assert.ok(!isUnpaid, `session ${id}: a flush ${this.#paidMs - nowMs} ms before the last ones are paid for`)
+    if (this.#bandwidth > 0) this.#paidMs = Math.max(this.#paidMs, nowMs) + (length * 1_000) / this.#bandwidth
+    const before = this.#handedOver
+    const data = this.#takeOwn(records)
     const lostItems = new Set<string>()
-    for (const { item, lost, fields } of records) {
-      if (item === undefined) continue
+    let lostUpdates = 0
+    for (const [{ sub = 0, item, lost, fields }, json] of data) {
+      assert.ok(item !== undefined, `session ${id}: behind data there is ${json}`)
       if (lost !== undefined) {
-        this.lost += lost
-        lostItems.add(item)
+        lostUpdates += lost
+        lostItems.add(`${sub} ${item}`)
       }
       if (fields === undefined) continue
-      this.handedOver++
-      if (lostItems.delete(item)) this.published++
-      const sinceMs = nowMs - (this.#sentMs.get(item) ?? Number.NEGATIVE_INFINITY)
-      const isMarked = this.#marked.delete(item)
-      assert.ok(isMarked || sinceMs + ROUNDING_MS >= this.#intervalMs, `${item}: ${sinceMs} ms after the last update`)
-      this.#sentMs.set(item, nowMs)
+      this.#handedOver++
+      if (lostItems.delete(`${sub} ${item}`)) this.#published++
+      this.lifeOf(sub).onUpdateSent(item, nowMs)
     }
+    this.flushes.push({ position, updates: this.#handedOver - before, lost: lostUpdates, events: this.#events })
+  }
+
+  lifeOf(id: number): SubscriptionLife {
+    const subscription = this.session.subscriptionOf(id)
+    const life = subscription === null ? undefined : this.#lives.get(subscription)
+    return life ?? assert.fail(`session ${this.session.id} has no subscription ${id}`)
   }
 
   /** Between two turns of its core. */
   check(): void {
     const { session, published } = this
     const waiting = this.isOpen ? waitingOf(this.#interests, session) : 0
-    const { handedOver, conflated, dropped } = session
+    const { handedOver, conflated, dropped, recalled } = session
     const label = `session ${session.id}`
-    assert.equal(handedOver, this.handedOver, `${label}: handed over`)
-    assert.ok(conflated >= 0 && dropped >= 0 && waiting >= 0, `${label}: no count is negative`)
-    assert.ok(waiting === 0 || session.state !== ENDED, `${label}: nothing waits for a session that has ended`)
+    assert.equal(handedOver, this.#handedOver, `${label}: handed over`)
+    assert.ok(
+      conflated >= 0 && dropped >= 0 && waiting >= 0 && recalled >= 0,
+      `${label}: no count is negative: ${conflated} conflated, ${dropped} dropped, ${waiting} waiting, ${recalled} recalled`,
+    )
     assert.equal(
       handedOver + conflated + dropped + waiting,
-      published,
-      `${label}: ${handedOver} handed over + ${conflated} conflated + ${dropped} dropped + ${waiting} waiting = published`,
+      published + recalled,
+      `${label}: ${handedOver} handed over + ${conflated} conflated + ${dropped} dropped + ${waiting} waiting = ` +
+        `${published} published + ${recalled} recalled`,
     )
   }
-}
 
-export interface Flush {
-  readonly slots: readonly { slot: number; generation: number }[]
-  readonly length: number
-  readonly updates: number
-  readonly text: string
-}
+  // ── Within ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A FLUSH record as it stands in a queue. */
-export function readFlush(memory: RecordMemory, offset: number): Flush {
-  const { words, bytes } = memory
-  const word = offset >> 2
-  const count = words[word]!
-  const length = words[word + 1]!
-  const slots = Array.from({ length: count }, (_, i) => {
-    const at = (offset + FLUSH_CONNECTIONS) >> 2
-    return { slot: words[at + 2 * i]!, generation: words[at + 2 * i + 1]! }
-  })
-  const start = offset + FLUSH_CONNECTIONS + count * 8
-  return { slots, length, updates: words[word + 2]!, text: bytes.toString('utf8', start, start + length) }
-}
-
-/** The records of a flush, checked against what it says of itself and against the window of each of its connections. */
-export function checkFlush(
-  flush: Flush,
-  isSse: boolean,
-  inFlight: InFlightWords,
-  windowBytes: number,
-  flushBytesMax: number,
-): StreamRecord[] {
-  assert.ok(flush.text.length > 0, 'a flush holds something')
-  const records = recordsOf(flush.text, isSse)
-  assert.equal(
-    records.filter(record => record.fields !== undefined).length,
-    flush.updates,
-    'a flush counts its updates',
-  )
-  const items = new Set(records.flatMap(record => record.item ?? []))
-  const isOneItem = items.size <= 1 && !records.some(record => record.session !== undefined)
-  for (const { slot } of flush.slots) {
-    const flying = inFlight.bytes(slot)
-    const isAlone = flying === flush.length
-    const isFlush = isAlone && (isOneItem || flying <= flushBytesMax + HEAD_BYTES_MAX)
-    assert.ok(flying <= windowBytes || isFlush, `${flying} bytes in flight to slot ${slot}`)
+  #isKnown(position: number): boolean {
+    return position === this.#base.position || this.flushes.some(flush => flush.position === position)
   }
-  return records
+
+  #intervalOf({ mode, maxFrequency }: SubscriptionWish): number {
+    return mode === 'raw' ? 0 : this.#intervalFor(maxFrequency)
+  }
+
+  #intervalFor(maxFrequency: number): number {
+    const cap = this.#maxFrequencyCap
+    const frequency = maxFrequency === 0 ? cap : Math.min(maxFrequency, cap || maxFrequency)
+    return frequency === 0 ? 0 : 1_000 / frequency
+  }
+
+  /** What no request led to: the end of what could not go on, items that are gone, answers. */
+  #isAskedFor({ item, answer, error }: StreamRecord): boolean {
+    return item === undefined && answer === undefined && error === undefined
+  }
+
+  /** The request that is being carried out: it comes next, and was not carried out before. */
+  #requestOf(kind: string, record: StreamRecord): ClientRequest {
+    const { id, requests } = this.session
+    const number = requests?.next ?? assert.fail(`session ${id} was told ${kind} and asked for nothing`)
+    const request = this.requests.find(each => each.number === number)
+    assert.ok(request !== undefined, `session ${id}: request ${number} was made`)
+    assert.equal(
+      number,
+      Math.max(number, this.#lastRequest + 1),
+      `session ${id}: request ${number} is carried out once`,
+    )
+    assert.equal(kind, EVENT_OF_VERB[request.verb], `session ${id}: what request ${number} leads to`)
+    if (request.id >= 0)
+      assert.equal(Object.values(record)[0], request.id, `session ${id}: what request ${number} is about`)
+    this.#lastRequest = number
+    return request
+  }
+
+  #apply(record: StreamRecord): void {
+    const { subscribed, changed, paused, resumed, unsubscribed, limits } = record
+    if (subscribed !== undefined || changed !== undefined) {
+      const life = this.lifeOf(subscribed ?? changed!)
+      if (changed !== undefined) life.change(this.#intervalFor(record.maxFrequency ?? 0))
+      const told = record.maxFrequency ?? 0
+      assert.ok(
+        Math.abs((told === 0 ? 0 : 1_000 / told) - life.intervalMs) < 0.01,
+        'the frequency that it has got is told',
+      )
+    }
+    if (paused !== undefined) this.lifeOf(paused).isPaused = true
+    if (resumed !== undefined) this.lifeOf(resumed).isPaused = false
+    if (unsubscribed !== undefined) {
+      for (const [subscription, life] of this.#lives) {
+        if (life.wish.id === unsubscribed && !this.session.subscriptions.includes(subscription)) {
+          this.#lives.delete(subscription)
+        }
+      }
+    }
+    if (limits !== undefined) {
+      const { maxBandwidth } = limits
+      if (maxBandwidth === null || maxBandwidth > this.#bandwidth) this.#paidMs = 0
+      this.#bandwidth = maxBandwidth ?? 0
+    }
+  }
+
+  /** Takes the session's own records: a welcome, and the events that come next. Returns the data behind them. */
+  #takeOwn(records: readonly [StreamRecord, string][]): readonly [StreamRecord, string][] {
+    let at = records[0]?.[0].session === undefined ? 0 : 1
+    while (at < records.length && records[at]![1] === this.told[this.#events]?.text) {
+      at++
+      this.#events++
+    }
+    const data = records.slice(at)
+    const hasAll = this.#events === this.told.length || this.#hasGivenUp
+    assert.ok(data.length === 0 || hasAll, `session ${this.session.id}: events come before data`)
+    return data
+  }
 }

@@ -36,21 +36,25 @@ import { runTurn } from '#workers/loop.ts'
 import { planThreads } from '#workers/placement.ts'
 import { FakeSocket } from '../support/fake-socket.ts'
 import { Random } from '../support/random.ts'
-import { ClientActor, randomWish } from './client-actor.ts'
+import { ClientActor } from './client-actor.ts'
+import type { Connection } from './connection.ts'
 import { chooseSurroundings, FAULTS, type Surroundings } from './faults.ts'
 import { FeedActor } from './feed-actor.ts'
+import { Fence } from './fence.ts'
 import type { LineTruth, ModelItem } from './model.ts'
-import { checkFlush, readFlush, SessionLedger } from './session-ledger.ts'
+import { type Asked, keyOf, SessionBook } from './session-book.ts'
+import type { SessionLedger } from './session-ledger.ts'
 import { type CoreObserver, Truth } from './taps.ts'
 
-const TRACE_LINES = 60
+const TRACE_LINES = Number(process.env.TRACE ?? 60)
 const QUIET_ROUNDS_MAX = 3_000
 /** What a duty cycle does in one go before the simulation looks whether it ever ends. */
 const TURNS_MAX = 20_000
 const SETTLE_MS = 3_000
 const SETTLE_STEP_MS = 20
 /** After this everything that may go has gone: idle times, delays, close timeouts and two sweeps. */
-const CLEAR_MS = 16_000
+const CLEAR_MS = 26_000
+const CLEAR_STEP_MS = 250
 
 /** Rounding of timers, and steps in which a thread pauses. */
 const STALL_SLACK_MS = 300
@@ -69,11 +73,13 @@ export interface Outcome {
   readonly seed: number
   readonly steps: number
   readonly sessions: number
+  readonly streams: number
   readonly lines: number
   readonly delivered: number
   readonly conflated: number
   readonly dropped: number
   readonly lost: number
+  readonly recalled: number
 }
 
 export class Simulation implements CoreObserver {
@@ -91,10 +97,8 @@ export class Simulation implements CoreObserver {
   readonly #feeds: FeedActor[] = []
   readonly #clients: ClientActor[] = []
   readonly #sockets: FakeSocket[] = []
-  readonly #ledgers: SessionLedger[] = []
-  readonly #openLedgers = new Set<SessionLedger>()
-  /** By `edge:slot:generation`. */
-  readonly #byConnection = new Map<string, { client: ClientActor; ledger: SessionLedger | null }>()
+  readonly #book: SessionBook
+  readonly #fence = new Fence(({ key }) => this.#book.numberOf(key))
   /** By core: where it stands in each item's events; -1 before it has anything of it. */
   readonly #stands: Map<string, number>[] = []
   #feedsMade = 0
@@ -107,6 +111,14 @@ export class Simulation implements CoreObserver {
     this.surroundings = chooseSurroundings(this.#random)
     const { config } = this.surroundings
     this.#truth = new Truth(config.fieldsMax, this)
+    this.#book = new SessionBook({
+      config,
+      clock: this.clock,
+      truth: this.#truth,
+      stands: this.#stands,
+      inFlight: this.#inFlight,
+      say: text => this.#say(text),
+    })
     this.#build()
   }
 
@@ -162,7 +174,7 @@ export class Simulation implements CoreObserver {
             down: down[l]![core]!.producer,
           })),
           edges: control.map((row, e) => ({
-            control: this.#truth.tapControl(row[core]!.consumer, core, e),
+            control: this.#truth.tapControl(row[core]!.consumer),
             out: this.#truth.tapOut(out[e]![core]!.producer, core, e),
             inFlight: this.#inFlight[e]!,
           })),
@@ -222,8 +234,9 @@ export class Simulation implements CoreObserver {
   }
 
   /** What no record says: that a home has found an item stale, or fresh, or has forgotten it. */
-  #hook({ conflate }: CoreRole, core: number): void {
-    const { merger, items } = conflate
+  #hook(role: CoreRole, core: number): void {
+    this.#book.listenTo(role, core)
+    const { merger, items } = role.conflate
     const setStale = merger.setStale.bind(merger)
     merger.setStale = (item, isStale, receivedMs) => {
       setStale(item, isStale, receivedMs)
@@ -257,7 +270,7 @@ export class Simulation implements CoreObserver {
     stands.set(item.name, place)
     this.#say(`core ${core}: ${item.name} at ${place} ${item.events[place]?.kind ?? ''}`)
     if (place <= before) return
-    for (const ledger of this.#openLedgers) if (ledger.core === core) ledger.onEvent(item, place)
+    for (const ledger of this.#book.open) if (ledger.core === core) ledger.onEvent(item, place)
   }
 
   onWhole(core: number, item: ModelItem, place: number, wish: number): void {
@@ -265,47 +278,27 @@ export class Simulation implements CoreObserver {
     assert.ok(!this.#stands[core]!.has(item.name), `core ${core} gets ${item.name} whole once`)
     this.#stands[core]!.set(item.name, place)
     this.#say(`core ${core}: ${item.name} whole at ${place} ${item.events[place]?.kind ?? ''}`)
-    if (place < 0 || item.events[place]!.state === null) return
-    for (const ledger of this.#openLedgers) {
-      if (ledger.core === core && ledger.wish.items.includes(item.name)) ledger.onWhole()
-    }
+    for (const ledger of this.#book.open) if (ledger.core === core) ledger.onWhole(item.name, place)
   }
 
-  onOpen(core: number, edge: number, slot: number, generation: number, text: string): void {
-    const { id } = JSON.parse(text) as { id: string }
-    const found = this.#byConnection.get(`${edge}:${slot}:${generation}`)
-    assert.ok(found !== undefined, 'a session opens for a client')
-    const { sessions, interests } = this.#cores[core]!.conflate
-    for (const session of sessions.sessions()) {
-      if (session.id !== id) continue
-      const { client } = found
-      const stands = this.#stands[core]!
-      const starts = new Map(client.wish.items.map(name => [name, stands.get(name) ?? -1]))
-      const { maxFrequencyCap } = this.surroundings.config
-      const ledger = new SessionLedger(session, interests, core, client.wish, starts, maxFrequencyCap)
-      for (const [name, place] of starts) {
-        if (place >= 0 && this.#truth.item(name).events[place]!.state !== null) ledger.onWhole()
-      }
-      found.ledger = ledger
-      client.ledger = ledger
-      this.#ledgers.push(ledger)
-      this.#openLedgers.add(ledger)
-      this.#say(`core ${core}: session ${id} of client ${client.id}, ${client.wish.mode} ${client.wish.items.join()}`)
-      return
-    }
+  onMerging(place: number | null): void {
+    this.#book.merging = place
+  }
+
+  onControlled(): void {
+    this.#book.settle()
+  }
+
+  onOpened(core: number, edge: number, slot: number, generation: number, id: string): void {
+    this.#book.onOpened(core, keyOf(edge, slot, generation), id)
+  }
+
+  onRefused(edge: number, slot: number, generation: number, code: string): void {
+    this.#book.onRefused(keyOf(edge, slot, generation), code)
   }
 
   onFlush(core: number, edge: number, offset: number, memory: RecordMemory): void {
-    const flush = readFlush(memory, offset)
-    const { windowBytes, flushBytesMax } = this.surroundings.config
-    for (const { slot, generation } of flush.slots) {
-      const found = this.#byConnection.get(`${edge}:${slot}:${generation}`)
-      assert.ok(found?.ledger, 'a flush goes to a session')
-      const { client, ledger } = found
-      const records = checkFlush(flush, client.wish.isSse, this.#inFlight[edge]!, windowBytes, flushBytesMax)
-      this.#say(`core ${core}: flush to client ${client.id}: ${flush.text.replaceAll('\n', ' ')}`)
-      ledger.onFlush(records, this.clock.nowMs())
-    }
+    this.#book.onFlush(core, edge, offset, memory)
   }
 
   // ── Steps ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -336,10 +329,7 @@ export class Simulation implements CoreObserver {
     const done = runTurn(thread.roles, thread.wheel, this.clock, thread.metrics, nowMs)
     thread.idleTurns = done > 0 ? 0 : thread.idleTurns + 1
     thread.isAwake = thread.idleTurns < 2
-    for (const ledger of this.#openLedgers) {
-      ledger.check()
-      if (!ledger.isOpen) this.#openLedgers.delete(ledger)
-    }
+    this.#book.check()
     this.#checkBounds()
     return true
   }
@@ -357,16 +347,34 @@ export class Simulation implements CoreObserver {
   }
 
   #addClient(): void {
-    const { items, fields, config } = this.surroundings
+    const { items, fields, play, config } = this.surroundings
+    const id = String(this.#clients.length)
+    const network = {
+      config,
+      clock: this.clock,
+      truth: this.#truth,
+      choices: { items, fields, fieldsMax: config.fieldsMax, play },
+      connect: (connection: Connection) => this.#connect(id, connection),
+      expect: ({ key }: Connection, asked: Asked) => {
+        this.#say(`client ${id} on ${key} asks: ${JSON.stringify(asked)}`)
+        if (key !== '') this.#book.expect(key, asked)
+      },
+      say: (text: string) => this.#say(`client ${id}: ${text}`),
+      ledgerOf: (session: string) => this.#book.find(session),
+      positionsOf: ({ key }: Connection) => this.#book.positionsOf(key),
+    }
+    this.#clients.push(new ClientActor(id, this.#random, network))
+  }
+
+  #connect(client: string, connection: Connection): void {
     const edge = this.#random.int(this.#edges.length)
-    const wish = randomWish(this.#random, items, fields)
-    const client = new ClientActor(String(this.#clients.length), wish, this.#random, this.#truth, config.rawLogUpdates)
-    this.#clients.push(client)
-    this.#sockets.push(client.socket)
-    if (!this.#edges[edge]!.accept.offer(client.socket)) return
-    const { slot, generation } = client.socket.owner as ClientConnection
-    this.#say(`client ${client.id} connects: edge ${edge} slot ${slot} generation ${generation}`)
-    this.#byConnection.set(`${edge}:${slot}:${generation}`, { client, ledger: null })
+    const { socket } = connection
+    this.#sockets.push(socket)
+    if (!this.#edges[edge]!.accept.offer(socket)) return
+    const { slot, generation } = socket.owner as ClientConnection
+    connection.key = keyOf(edge, slot, generation)
+    this.#fence.watch(connection)
+    this.#say(`client ${client} connects: ${connection.key}`)
   }
 
   /** One update or deletion over HTTP, on a connection of its own. */
@@ -406,11 +414,7 @@ export class Simulation implements CoreObserver {
     for (let round = 0; round < QUIET_ROUNDS_MAX; round++) {
       let isActive = false
       for (const feed of this.#feeds) if (!feed.isGone) feed.readReplies(1e9)
-      for (const client of this.#clients) {
-        client.read(1e9)
-        // Who has closed its side still takes what is left.
-        if (client.isGone) client.socket.peerRead(1e9)
-      }
+      for (const client of this.#clients) isActive = client.settleStep() || isActive
       for (const socket of this.#sockets) isActive = socket.pump(1e9) || isActive
       for (const thread of this.#threads) {
         let turns = 0
@@ -436,10 +440,7 @@ export class Simulation implements CoreObserver {
     this.#isSettling = true
     this.#say('settling')
     for (const thread of this.#threads) thread.pausedSteps = 0
-    for (const client of this.#clients) {
-      client.socket.kernelBytesMax = 1e9
-      client.finishRequest()
-    }
+    for (const client of this.#clients) client.settle()
     for (const feed of this.#feeds) feed.socket.kernelBytesMax = 1e9
     this.#quiet()
     this.#pass(SETTLE_MS, SETTLE_STEP_MS)
@@ -447,7 +448,8 @@ export class Simulation implements CoreObserver {
 
   /** The first update after a quiet time reaches everybody who has set no delay within the same instant. */
   #checkFirstAtOnce(): void {
-    const before = new Map(this.#clients.map(client => [client, updatesOf(client)]))
+    const nowMs = this.clock.nowMs()
+    const before = new Map(this.#clients.map(client => [client, updatesOf(client, nowMs)]))
     const grown = new Set<string>()
     for (const name of this.surroundings.items) {
       const { events } = this.#truth.item(name)
@@ -461,20 +463,28 @@ export class Simulation implements CoreObserver {
       isCrowded || grown.size === this.surroundings.items.length,
       'what is published when all is quiet is taken',
     )
-    for (const [client, updates] of before) {
-      if (!client.isStreaming || client.wish.maxDelayMs > 0) continue
-      for (const name of client.wish.items) {
-        const watch = client.watches.get(name)
-        if (client.wish.fields !== null || !grown.has(name)) continue
-        assert.ok(watch !== undefined, `client ${client.id} has ${name} at once`)
-        watch.checkConverged()
-        assert.ok(
-          watch.updates > (updates.get(name) ?? 0),
-          `client ${client.id} (${JSON.stringify(client.wish)}) got the first update of ${name} at once`,
-        )
+    for (const [client, updates] of before) if (client.isStreaming) this.#checkGot(client, grown, updates)
+    this.#pass(SETTLE_MS, SETTLE_STEP_MS)
+  }
+
+  #checkGot(client: ClientActor, grown: ReadonlySet<string>, before: ReadonlyMap<string, number>): void {
+    const { ledger, subscriptions } = client.view!
+    if (ledger.session.bucket !== null || ledger.bandwidth > 0) return
+    for (const { life, isPaused, watches } of subscriptions.values()) {
+      const { wish } = life
+      if (isPaused || wish.fields !== null) continue
+      for (const name of life.live.keys()) {
+        const key = `${wish.id} ${name}`
+        if (!grown.has(name) || before.get(key) === HELD) continue
+        const watch = watches.get(name)
+        // Who wants no snapshot has nothing yet of an item that another core has just told of.
+        if (watch === undefined && !wish.hasSnapshot) continue
+        assert.ok(watch !== undefined, `client ${client.id} has ${key} at once`)
+        watch.checkConverged(`client ${client.id}, subscription ${wish.id}`)
+        const isGrown = watch.updates > (before.get(key) ?? 0)
+        assert.ok(isGrown, `client ${client.id} (${JSON.stringify(wish)}) got the first update of ${name} at once`)
       }
     }
-    this.#pass(SETTLE_MS, SETTLE_STEP_MS)
   }
 
   #checkSettled(): void {
@@ -492,7 +502,9 @@ export class Simulation implements CoreObserver {
 
   #checkWanted(): void {
     const wanted = new Set<string>()
-    for (const { wish, isOpen } of this.#ledgers) if (isOpen) for (const name of wish.items) wanted.add(name)
+    for (const ledger of this.#book.open) {
+      for (const life of ledger.lives()) for (const name of life.live.keys()) wanted.add(name)
+    }
     for (const feed of this.#feeds) {
       if (feed.isGone || feed.isEnded || feed.closing !== '' || !feed.isOnDemand) continue
       assert.deepEqual([...feed.wanted].sort(), [...wanted].sort(), `${feed.name}: what is wanted of it`)
@@ -501,34 +513,19 @@ export class Simulation implements CoreObserver {
 
   /** The totals of the metrics, against the sessions' ledgers that the simulation kept. */
   #checkTotals(): void {
-    const sum = (count: (ledger: SessionLedger) => number) =>
-      this.#ledgers.reduce((total, each) => total + count(each), 0)
+    const { ledgers } = this.#book
+    const sum = (count: (ledger: SessionLedger) => number) => ledgers.reduce((all, each) => all + count(each), 0)
     const total = (slot: number) => this.#threads.reduce((all, { metrics }) => all + metrics.get(slot), 0)
-    assert.equal(
-      total(M.updatesPublished),
-      sum(each => each.published),
-      'published in total',
-    )
+    const check = (slot: number, count: (ledger: SessionLedger) => number, what: string) =>
+      assert.equal(total(slot), sum(count), `${what} in total`)
+    check(M.updatesPublished, each => each.published, 'published')
+    check(M.updatesConflated, each => each.session.conflated, 'conflated')
+    check(M.updatesDropped, each => each.session.dropped, 'dropped')
+    check(M.updatesRecalled, each => each.session.recalled, 'recalled')
     assert.equal(
       total(M.updatesDelivered) + total(M.updatesLost),
       sum(each => each.handedOver),
       'delivered and lost in total are what was handed over',
-    )
-    assert.equal(
-      total(M.updatesConflated),
-      sum(each => each.session.conflated),
-      'conflated in total',
-    )
-    assert.equal(
-      total(M.updatesDropped),
-      sum(each => each.session.dropped),
-      'dropped in total',
-    )
-    const outcomes = [M.updatesDelivered, M.updatesConflated, M.updatesDropped, M.updatesLost]
-    assert.equal(
-      outcomes.reduce((all, slot) => all + total(slot), 0),
-      total(M.updatesPublished),
-      'published is delivered, conflated, dropped or lost when nothing waits',
     )
   }
 
@@ -549,7 +546,7 @@ export class Simulation implements CoreObserver {
     for (const client of this.#clients) if (!client.isGone) client.leave()
     for (const feed of this.#feeds) if (!feed.isGone && !feed.isEnded) feed.end(false)
     this.#quiet()
-    this.#pass(CLEAR_MS, 100)
+    this.#pass(CLEAR_MS, CLEAR_STEP_MS)
     for (const [core, { conflate }] of this.#cores.entries()) {
       assert.equal(conflate.sessions.count, 0, `core ${core}: sessions are left`)
       assert.deepEqual(
@@ -558,6 +555,9 @@ export class Simulation implements CoreObserver {
         `core ${core}: items are left`,
       )
       assert.equal(conflate.store.usedBytes, 0, `core ${core}: values are left`)
+      assert.equal(conflate.subscriber.rawBytes, 0, `core ${core}: raw mode takes room`)
+      const left = conflate.interests.views.filter(view => view !== null)
+      assert.deepEqual(left, [], `core ${core}: interests are left`)
     }
     for (const { lane, feeds } of this.#lanes) {
       assert.equal(lane.items.size, 0, 'a lane has names of items left')
@@ -579,40 +579,46 @@ export class Simulation implements CoreObserver {
     const { stallTimeoutMs, keepaliveMs, closeTimeoutMs } = this.surroundings.config
     const nowMs = this.clock.nowMs()
     for (const client of this.#clients) {
-      const isStuck = !client.isGone && !client.hasRead && client.reader.isStream && client.socket.writableLength > 0
-      client.hasRead = false
-      if (!isStuck) client.stuckSinceMs = Number.NaN
-      else if (Number.isNaN(client.stuckSinceMs)) client.stuckSinceMs = nowMs
-      const stuckMs = isStuck ? nowMs - client.stuckSinceMs : 0
-      const patienceMs = stallTimeoutMs + 2 * keepaliveMs + closeTimeoutMs + STALL_SLACK_MS
-      assert.ok(stuckMs <= patienceMs, `client ${client.id} has taken nothing for ${stuckMs} ms and is still there`)
+      for (const connection of client.streamConnections()) {
+        const { hasRead, socket } = connection
+        const isStuck = !hasRead && socket.writableLength > 0
+        connection.hasRead = false
+        if (!isStuck) connection.stuckSinceMs = Number.NaN
+        else if (Number.isNaN(connection.stuckSinceMs)) connection.stuckSinceMs = nowMs
+        const stuckMs = isStuck ? nowMs - connection.stuckSinceMs : 0
+        const patienceMs = stallTimeoutMs + 2 * keepaliveMs + closeTimeoutMs + STALL_SLACK_MS
+        assert.ok(stuckMs <= patienceMs, `client ${client.id} has taken nothing for ${stuckMs} ms and is still there`)
+      }
     }
   }
 
   /** Law 1, at every turn. */
   #checkBounds(): void {
+    const { windowBytes } = this.surroundings.config
+    const bound = Math.max(windowBytes, FLUSH_BYTES_LONGEST) + HEAD_BYTES
     for (const client of this.#clients) {
-      if (client.isGone) continue
-      const { windowBytes } = this.surroundings.config
-      const bound = Math.max(windowBytes, FLUSH_BYTES_LONGEST) + HEAD_BYTES
-      assert.ok(
-        client.socket.writableLength <= bound,
-        `client ${client.id}: ${client.socket.writableLength} bytes wait`,
-      )
+      for (const { socket } of client.streamConnections()) {
+        const { writableLength } = socket
+        assert.ok(writableLength <= bound, `client ${client.id}: ${writableLength} bytes wait`)
+      }
     }
   }
 
   #outcome(): Outcome {
     const total = (slot: number) => this.#threads.reduce((all, { metrics }) => all + metrics.get(slot), 0)
+    const sum = (count: (ledger: SessionLedger) => number) =>
+      this.#book.ledgers.reduce((all, each) => all + count(each), 0)
     return {
       seed: this.seed,
       steps: this.surroundings.steps,
-      sessions: this.#ledgers.length,
+      sessions: this.#book.ledgers.length,
+      streams: sum(each => each.streams),
       lines: total(M.feedLines),
       delivered: total(M.updatesDelivered),
       conflated: total(M.updatesConflated),
       dropped: total(M.updatesDropped),
       lost: total(M.updatesLost),
+      recalled: total(M.updatesRecalled),
     }
   }
 
@@ -627,8 +633,18 @@ const FLUSH_BYTES_LONGEST = 1_000
 /** A stream's head, keepalives, chunk lengths. */
 const HEAD_BYTES = 700
 
-function updatesOf(client: ClientActor): Map<string, number> {
-  return new Map([...client.watches].map(([name, watch]) => [name, watch.updates]))
+/** In place of a number of updates: the next one has to wait for its turn. */
+const HELD = -1
+
+/** By subscription and item. */
+function updatesOf({ view }: ClientActor, nowMs: number): Map<string, number> {
+  const updates = new Map<string, number>()
+  for (const { life, watches } of view?.subscriptions.values() ?? []) {
+    for (const [name, watch] of watches) {
+      updates.set(`${life.wish.id} ${name}`, life.isHeld(name, nowMs) ? HELD : watch.updates)
+    }
+  }
+  return updates
 }
 
 /** Runs a seed; what fails says how to see it again. */

@@ -10,32 +10,41 @@
 
 import assert from 'node:assert/strict'
 import {
-  BIND,
   BIND_ITEM,
+  CONTROL_TEXT,
   DELETE,
   FEED_ALIVE,
   FEED_DOWN,
   FEED_SILENT,
   FEED_UP,
   FLUSH,
+  OPENED,
+  REFUSED,
   REPLICA,
   REPLICA_STALE,
   readText,
-  UNBOUND,
   UPDATE,
 } from '#src/codec/record.ts'
 import type { RecordConsumer, RecordHandler, RecordMemory, RecordProducer } from '#src/ring/queue.ts'
 import { type LineTruth, ModelItem, ModelSource } from './model.ts'
 
 const HTTP = 'http'
+/** The place behind all events that an item has. */
+export const NEXT = Number.POSITIVE_INFINITY
 
 export type OnRecord = (type: number, offset: number, length: number, memory: RecordMemory) => void
 
-/** The consumer, telling `onTaken` each record that its handler has taken. */
-export function tapConsumer(inner: RecordConsumer, onTaken: OnRecord): RecordConsumer {
+/** The consumer, telling `onTaken` each record that its handler has taken, and `onOffer` before and behind each offer. */
+export function tapConsumer(
+  inner: RecordConsumer,
+  onTaken: OnRecord,
+  onOffer?: (type: number | null) => void,
+): RecordConsumer {
   const drain = (handler: RecordHandler, countMax: number): number => {
     return inner.drain((type, offset, length) => {
+      onOffer?.(type)
       const isTaken = handler(type, offset, length)
+      onOffer?.(null)
       if (isTaken) onTaken(type, offset, length, inner.memory)
       return isTaken
     }, countMax)
@@ -85,7 +94,16 @@ export interface CoreObserver {
   onPlace(core: number, item: ModelItem, place: number): void
   /** The core got the item's whole state at `place`, in answer to its wish of that number. */
   onWhole(core: number, item: ModelItem, place: number, wish: number): void
-  onOpen(core: number, edge: number, slot: number, generation: number, text: string): void
+  /**
+   * The core takes a record whose event the truth, or this core, gets behind it: the one at `place` of its item, NEXT where
+   * its home takes it, null when it has been taken.
+   */
+  onMerging(place: number | null): void
+  /** The core has done what an edge asked. */
+  onControlled(): void
+  /** The core tells an edge that a stream is open, with its session's id, or why it is not. */
+  onOpened(core: number, edge: number, slot: number, generation: number, id: string): void
+  onRefused(edge: number, slot: number, generation: number, code: string): void
   onFlush(core: number, edge: number, offset: number, memory: RecordMemory): void
 }
 
@@ -116,7 +134,7 @@ export class Truth {
     const names: string[] = []
     const slots: ({ feed: LineSource; source: ModelSource } | null)[] = []
     const http = new ModelSource(HTTP)
-    return tapConsumer(inner, (type, offset, length, memory) => {
+    const onTaken: OnRecord = (type, offset, length, memory) => {
       const { words, doubles } = memory
       const first = words[offset >> 2]!
       switch (type) {
@@ -150,7 +168,8 @@ export class Truth {
           this.#observer.onPlace(core, item, item.events.length - 1)
         }
       }
-    })
+    }
+    return this.#tapMerging(inner, onTaken, () => NEXT)
   }
 
   #publishedAs(item: string, type: number, timeMs: number): LineTruth {
@@ -189,28 +208,34 @@ export class Truth {
       const item = this.item(names[number]!)
       places.push({ item, place: placeBehind(item, type) })
     })
-    const consumer = tapConsumer(inner, (type, offset, _length, memory) => {
-      if (type === UNBOUND || type === BIND_ITEM) return
+    const onTaken: OnRecord = (type, offset, _length, memory) => {
       if (type !== UPDATE && type !== DELETE && type !== REPLICA && type !== REPLICA_STALE) return
       const { item, place } = places.shift()!
       if (type === REPLICA) this.#observer.onWhole(target, item, place, memory.words[(offset >> 2) + 2]!)
       else this.#observer.onPlace(target, item, place)
-    })
-    return [producer, consumer]
+    }
+    return [producer, this.#tapMerging(inner, onTaken, () => places[0]!.place)]
   }
 
-  tapControl(inner: RecordConsumer, core: number, edge: number): RecordConsumer {
-    return tapConsumer(inner, (type, offset, length, memory) => {
-      if (type !== BIND) return
-      const word = offset >> 2
-      const text = readText(memory, offset + 8, length - 8)
-      this.#observer.onOpen(core, edge, memory.words[word]!, memory.words[word + 1]!, text)
+  /** Updates and whole states tell where they lead to before they are taken. */
+  #tapMerging(inner: RecordConsumer, onTaken: OnRecord, placeOf: () => number): RecordConsumer {
+    return tapConsumer(inner, onTaken, type => {
+      this.#observer.onMerging(type === UPDATE || type === REPLICA ? placeOf() : null)
     })
+  }
+
+  tapControl(inner: RecordConsumer): RecordConsumer {
+    return tapConsumer(inner, () => this.#observer.onControlled())
   }
 
   tapOut(inner: RecordProducer, core: number, edge: number): RecordProducer {
-    return tapProducer(inner, (type, offset, _length, memory) => {
-      if (type === FLUSH) this.#observer.onFlush(core, edge, offset, memory)
+    return tapProducer(inner, (type, offset, length, memory) => {
+      if (type === FLUSH) return this.#observer.onFlush(core, edge, offset, memory)
+      const [slot, generation] = [memory.words[offset >> 2]!, memory.words[(offset >> 2) + 1]!]
+      if (type !== OPENED && type !== REFUSED) return
+      const text = readText(memory, offset + CONTROL_TEXT, length - CONTROL_TEXT)
+      if (type === OPENED) this.#observer.onOpened(core, edge, slot, generation, text)
+      else this.#observer.onRefused(edge, slot, generation, text)
     })
   }
 }

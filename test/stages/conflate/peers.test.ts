@@ -118,3 +118,17 @@ test('[I17] what waited when the whole state comes anew is conflated, not forgot
   const [published, conflated] = [M.updatesPublished, M.updatesConflated].map(slot => bench.metrics[1]!.get(slot))
   t.is(published, session!.handedOver + conflated! + waitingOf(bench.cores[1]!.conflate.interests, session!))
 })
+
+test('[I22] what another core has announced goes again where nobody has room for it (found: it was kept for ever)', t => {
+  const [first, second] = [0, 1].map(index => TwoCores.itemAt(0, index)) as [string, string]
+  const bench = new TwoCores({}, { sessionItemsMax: 1, unwantedDelayMs: 100 })
+  bench.open(1, 0, [], { prefixes: ['i'] })
+  bench.settle()
+  bench.feed({ item: first, fields: { bid: '1' } })
+  bench.settle()
+  t.is(bench.take(1).length, 1)
+  bench.feed({ item: second, fields: { bid: '1' } })
+  bench.settle()
+  bench.settle(200)
+  t.deepEqual([...bench.cores[1]!.conflate.items.values()], [], 'the subscription has ended, and its items have gone')
+})

@@ -1,0 +1,236 @@
+/**
+ * Follows the sessions of all cores: which connection asks for what, which session each one then carries and how it goes on
+ * there, what each session is told and sent. It keeps a ledger of each (session-ledger.ts) and changes nothing.
+ *
+ * What no record between threads says is heard at the core itself: that an interest begins, that a session is told something
+ * or that its client confirms a position.
+ */
+
+import assert from 'node:assert/strict'
+import type { Config } from '#src/config/config.ts'
+import { ENDED, type Session } from '#src/domain/session.ts'
+import type { RecordMemory } from '#src/ring/queue.ts'
+import type { InFlightWords } from '#src/ring/shared-words.ts'
+import type { Clock } from '#src/time/clock.ts'
+import type { CoreRole } from '#stages/pipeline.ts'
+import { checkFlush, readFlush } from './flush-record.ts'
+import { isSameState, projected } from './model.ts'
+import type { ClientRequest } from './requests.ts'
+import { SessionLedger } from './session-ledger.ts'
+import { readFlushText, type StreamRecord } from './stream-reader.ts'
+import type { Truth } from './taps.ts'
+import type { SessionWish, Transport } from './wishes.ts'
+
+/** What a client asks for on a connection. */
+export interface Asked {
+  readonly transport: Transport
+  readonly resume: { readonly session: string; readonly position: number } | null
+  /** A new session takes the place of one that is no more. */
+  readonly mayOpen: boolean
+  /** Of a new session. */
+  readonly wish: SessionWish
+  /** Carried out by a new session before its stream begins; the first ones of it. */
+  readonly requests: ClientRequest[]
+}
+
+export interface SessionBookDeps {
+  readonly config: Config
+  readonly clock: Clock
+  readonly truth: Truth
+  /** By core: where it stands in each item's events. */
+  readonly stands: readonly ReadonlyMap<string, number>[]
+  readonly inFlight: readonly InFlightWords[]
+  readonly say: (text: string) => void
+}
+
+/** A stream that was opened, until it is known how its session goes on. */
+interface Opened {
+  readonly ledger: SessionLedger
+  readonly asked: Asked
+}
+
+const RECOVERED: StreamRecord = { recovered: true }
+const EVENT_BYTES_LARGE = 65_536
+const ENTRIES_LARGE = 256
+
+export class SessionBook {
+  readonly ledgers: SessionLedger[] = []
+  readonly open = new Set<SessionLedger>()
+  readonly #deps: SessionBookDeps
+  readonly #cores: CoreRole[] = []
+  readonly #byId = new Map<string, SessionLedger>()
+  // By connection.
+  readonly #asked = new Map<string, Asked>()
+  readonly #carried = new Map<string, SessionLedger>()
+  readonly #numbers = new Map<string, number>()
+  readonly #positions = new Map<string, number[]>()
+  #opened: Opened | null = null
+  /** While a core takes an update: the event that it leads its item to. */
+  merging: number | null = null
+
+  constructor(deps: SessionBookDeps) {
+    this.#deps = deps
+  }
+
+  find(id: string): SessionLedger | null {
+    return this.#byId.get(id) ?? null
+  }
+
+  /** The client behind a connection is about to ask for this. */
+  expect(key: string, asked: Asked): void {
+    this.#asked.set(key, asked)
+  }
+
+  /** The connection's stream or poll is the so-manieth of its session. */
+  numberOf(key: string): number {
+    return this.#numbers.get(key) ?? 0
+  }
+
+  /** Positions of the flushes that a connection was sent. */
+  positionsOf(key: string): readonly number[] {
+    return this.#positions.get(key) ?? []
+  }
+
+  listenTo(role: CoreRole, core: number): void {
+    this.#cores[core] = role
+    const { merger, sessions, interests } = role.conflate
+    const begin = merger.begin.bind(merger)
+    merger.begin = (view, interest, number, receivedMs, isNew = false) => {
+      begin(view, interest, number, receivedMs, isNew)
+      const { name, isKnown } = view.item
+      const stands = this.merging ?? this.#deps.stands[core]!.get(name) ?? -1
+      const place = Math.min(stands, this.#deps.truth.item(name).events.length)
+      const { position } = merger
+      this.#ledgerOf(interests.sessions[number]!, core).onBegin(interests.owners[interest]!, name, isKnown, isNew, {
+        position,
+        place,
+      })
+    }
+    const tell = sessions.tell.bind(sessions)
+    sessions.tell = (session, text) => {
+      tell(session, text)
+      this.#ledgerOf(session, core).onTold(JSON.parse(text) as StreamRecord, text)
+    }
+    const confirm = sessions.confirm.bind(sessions)
+    sessions.confirm = (session, position) => {
+      // A session that goes on where it was asked to says so before it has a welcome.
+      if (this.#opened?.ledger.session === session && session.welcome === null) this.#settleWith(RECOVERED)
+      confirm(session, position)
+      this.#ledgerOf(session, core).onConfirmed(position)
+    }
+  }
+
+  onOpened(core: number, key: string, id: string): void {
+    this.settle()
+    const session = this.#cores[core]!.conflate.sessions.find(id) ?? assert.fail(`session ${id} is open`)
+    const asked = this.#asked.get(key) ?? assert.fail('a session opens for a client')
+    const ledger = this.#ledgerOf(session, core)
+    ledger.streams++
+    this.#carried.set(key, ledger)
+    this.#numbers.set(key, ledger.streams)
+    this.#opened = { ledger, asked }
+    this.#deps.say(`core ${core}: session ${id} on ${key}, ${asked.transport} ${JSON.stringify(asked.resume)}`)
+  }
+
+  onRefused(key: string, code: string): void {
+    this.settle()
+    this.#deps.say(`${key} is refused: ${code}`)
+    const { resume, mayOpen } = this.#asked.get(key) ?? assert.fail('who asks for nothing is not refused')
+    if (code !== 'SESSION_UNKNOWN') return
+    assert.ok(resume !== null && !mayOpen, 'who would have a new session gets one')
+    this.#checkUnknown(resume.session)
+  }
+
+  /** The core has done what it was asked: how the session goes on is known. */
+  settle(): void {
+    if (this.#opened === null) return
+    const { welcome } = this.#opened.ledger.session
+    this.#settleWith(welcome === null ? null : (JSON.parse(welcome) as StreamRecord))
+  }
+
+  onFlush(core: number, edge: number, offset: number, memory: RecordMemory): void {
+    const flush = readFlush(memory, offset)
+    const { config, clock, inFlight, say } = this.#deps
+    for (const { slot, generation } of flush.slots) {
+      const key = keyOf(edge, slot, generation)
+      const ledger = this.#carried.get(key) ?? assert.fail('a flush goes to a session')
+      const { transport } = this.#asked.get(key)!
+      const { records, position } = readFlushText(flush.text, transport === 'sse')
+      assert.ok(position >= 0, 'a flush tells its position')
+      if (this.#opened?.ledger === ledger) {
+        this.#settleWith(records[0]?.[0].session === undefined ? null : records[0]![0])
+      }
+      say(`core ${core}: flush to ${key}, ${ledger.session.id}: ${flush.text.replaceAll('\n', ' ')}`)
+      checkFlush(flush, records, inFlight[edge]!, config.windowBytes, config.flushBytesMax)
+      for (const [record] of records) this.#checkNewest(ledger, record)
+      ledger.onFlush(records, position, flush.length, clock.nowMs())
+      const positions = this.#positions.get(key)
+      if (positions === undefined) this.#positions.set(key, [position])
+      else positions.push(position)
+    }
+  }
+
+  /** Between two turns of a core. */
+  check(): void {
+    this.settle()
+    for (const ledger of this.open) {
+      ledger.check()
+      if (!ledger.isOpen) this.open.delete(ledger)
+    }
+  }
+
+  #settleWith(welcome: StreamRecord | null): void {
+    const { ledger, asked } = this.#opened!
+    this.#opened = null
+    const { session } = ledger
+    const { resume } = asked
+    if (welcome === null || welcome.recovered === true) {
+      assert.ok(resume?.session === session.id, 'only a session that was there goes on')
+      assert.ok(welcome !== null || asked.transport === 'poll', 'a stream begins with a welcome')
+      ledger.onRecovered(resume.position)
+    } else if (welcome.recovered === undefined) {
+      assert.equal(resume, null, 'who resumes is told how')
+    } else if (welcome.why === 'SESSION_UNKNOWN') {
+      this.#checkUnknown(resume!.session)
+    } else {
+      const { resumeEntriesMax, resumeEventBytes } = this.#deps.config
+      const mayForget = resumeEntriesMax < ENTRIES_LARGE || resumeEventBytes < EVENT_BYTES_LARGE
+      ledger.onRestarted(resume!.position, welcome.position!, welcome.why!, mayForget)
+    }
+  }
+
+  #checkUnknown(id: string): void {
+    const ledger = this.find(id)
+    assert.ok(ledger === null || ledger.session.state === ENDED, `session ${id} is unknown when it has ended`)
+  }
+
+  /** Merge mode tells what the item is now, whatever it was in between. */
+  #checkNewest(ledger: SessionLedger, { sub = 0, item, fields, snapshot }: StreamRecord): void {
+    if (item === undefined || fields === undefined) return
+    const { wish } = ledger.lifeOf(sub)
+    if (wish.mode === 'raw') return
+    const { state } = this.#deps.truth.item(item).events[this.#deps.stands[ledger.core]!.get(item)!]!
+    assert.ok(state !== null, `${item} is told, and is no more`)
+    const seen = projected(state, wish.fields)
+    const told = new Map(Object.entries(fields))
+    if (snapshot === true) assert.ok(isSameState(seen, told), `${item}: a snapshot is what the item is now`)
+    else for (const [name, value] of told) assert.equal(value, seen.get(name), `${item}: ${name} is told as it is now`)
+  }
+
+  #ledgerOf(session: Session, core: number): SessionLedger {
+    const known = this.#byId.get(session.id)
+    if (known !== undefined) return known
+    const { edge, slot, generation } = session
+    const { wish, requests } = this.#asked.get(keyOf(edge, slot, generation)) ?? assert.fail('nobody asked for it')
+    const { interests } = this.#cores[core]!.conflate
+    const ledger = new SessionLedger(session, interests, core, wish, requests, this.#deps.config.maxFrequencyCap)
+    this.#byId.set(session.id, ledger)
+    this.ledgers.push(ledger)
+    this.open.add(ledger)
+    return ledger
+  }
+}
+
+export function keyOf(edge: number, slot: number, generation: number): string {
+  return `${edge}:${slot}:${generation}`
+}
