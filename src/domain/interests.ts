@@ -32,13 +32,15 @@ export const NEEDS_SNAPSHOT = -1
 
 /**
  * Flags: the session knows the item; it was told that the item is stale; it was left behind by a flush; it was told what
- * the view's number stands for (terse encoding); it follows a prefix, and goes with its item.
+ * the view's number stands for (terse encoding); it follows a prefix, and goes with its item; it is not known whether it
+ * was told that the item is stale, so it is to be told how that is.
  */
 export const HAS_ITEM = 1
 export const STALE_TOLD = 2
 export const LEFT = 4
 export const DEFINED = 8
 export const FOLLOWED = 16
+export const UNSURE = 32
 
 /** Returned where no interest waits. */
 export const NONE = -1

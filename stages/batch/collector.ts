@@ -8,7 +8,17 @@
  */
 
 import { TAG_BYTES_MAX, TERSE } from '#src/codec/json-stream.ts'
-import { DEFINED, HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, NONE, STALE_TOLD } from '#src/domain/interests.ts'
+import {
+  DEFINED,
+  HAS_ITEM,
+  type Interests,
+  LEFT,
+  NEEDS_SNAPSHOT,
+  NONE,
+  STALE_TOLD,
+  UNSURE,
+} from '#src/domain/interests.ts'
+import type { Item } from '#src/domain/item.ts'
 import { ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import type { Session } from '#src/domain/session.ts'
 import { changedCount, concerns, type View } from '#src/domain/view.ts'
@@ -17,7 +27,7 @@ import { type FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
 import { lostBy } from './handover.ts'
 
 /** Flags that tell what a session knows, and whether its marks are as they should be. */
-const TOLD_FLAGS = HAS_ITEM | STALE_TOLD | LEFT
+const TOLD_FLAGS = HAS_ITEM | STALE_TOLD | LEFT | UNSURE
 
 export class Collector {
   readonly #bodies: Bodies
@@ -141,18 +151,18 @@ export class Collector {
     if (isDeleted) this.#take(bodies.deleted(view, codec))
     if (item.isKnown) {
       const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
-      const isStaleTold = hasItem && (flag & STALE_TOLD) !== 0
+      const isMarkDue = hasItem && isMarkUntold(flag, item)
       const position = positions[interest]!
-      const isPlain = tag === 0 && hasItem && !isStaleTold && !item.isStale && position >= item.replacedAt
+      const isPlain = tag === 0 && hasItem && !isMarkDue && !item.isStale && position >= item.replacedAt
       const firstToken = this.#groups.tokenCount
-      if (isStaleTold && !item.isStale) this.#take(bodies.stale(view, codec, false))
+      if (isMarkDue && !item.isStale) this.#take(bodies.stale(view, codec, false))
       if (!hasItem || position < item.replacedAt) {
         this.#takeUpdate(bodies.snapshot(view, codec))
       } else {
         const count = changedCount(view, position)
         if (count > 0) this.#takeUpdate(bodies.delta(view, codec, position, count))
       }
-      if (item.isStale && !isStaleTold) this.#take(bodies.stale(view, codec, true))
+      if (item.isStale && (isMarkDue || !hasItem)) this.#take(bodies.stale(view, codec, true))
       if (isPlain && !this.#isUnitCut && this.#groups.tokenCount > firstToken) {
         bodies.keepRun(view, codec, position, 0, this.#groups, firstToken)
       }
@@ -239,9 +249,7 @@ export class Collector {
         if (isBeginning || lost > 0) this.#takeUpdate(bodies.snapshot(view, codec))
         // Marks went with the log's end: what they came to is told.
         const isMarksOnly = lost === 0 && !isBeginning
-        if (isMarksOnly || item.isStale !== ((flag & STALE_TOLD) !== 0)) {
-          this.#take(bodies.stale(view, codec, item.isStale))
-        }
+        if (isMarksOnly || isMarkUntold(flag, item)) this.#take(bodies.stale(view, codec, item.isStale))
       } else if ((flag & HAS_ITEM) !== 0 || lost > 0) {
         this.#take(bodies.deleted(view, codec))
       }
@@ -290,4 +298,9 @@ export class Collector {
     this.flushUpdates += this.#unitUpdates
     return true
   }
+}
+
+/** Whether a session that has the item is to be told that it is stale, or is not. */
+function isMarkUntold(flag: number, { isStale }: Item): boolean {
+  return (flag & UNSURE) !== 0 || isStale !== ((flag & STALE_TOLD) !== 0)
 }

@@ -18,6 +18,7 @@ import {
   NEEDS_SNAPSHOT,
   NONE,
   STALE_TOLD,
+  UNSURE,
 } from '#src/domain/interests.ts'
 import { LeftLog } from '#src/domain/left-log.ts'
 import type { Session } from '#src/domain/session.ts'
@@ -115,7 +116,7 @@ export class Handover {
     positions[interest] = parts.positions[member]!
     sentSeqs[interest] = parts.seqs[member]!
     deletions[interest] = item.deletions
-    const kept = (flags[interest]! & KEPT_FLAGS) | (session.codec === TERSE ? DEFINED : 0)
+    const kept = (flags[interest]! & (KEPT_FLAGS | UNSURE)) | (session.codec === TERSE ? DEFINED : 0)
     flags[interest] = kept | (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
   }
 

@@ -12,9 +12,18 @@
  * The ledger: an update that has to be sent once more counts as recalled; it waits again.
  */
 
-import { DEFINED, FOLLOWED, HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, STALE_TOLD } from '#src/domain/interests.ts'
+import {
+  DEFINED,
+  FOLLOWED,
+  HAS_ITEM,
+  type Interests,
+  LEFT,
+  NEEDS_SNAPSHOT,
+  STALE_TOLD,
+  UNSURE,
+} from '#src/domain/interests.ts'
 import type { ItemLog } from '#src/domain/item-log.ts'
-import { ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
+import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import { NOT_LEFT } from '#src/domain/left-log.ts'
 import type { Session } from '#src/domain/session.ts'
 import { changedCount, concerns, type View } from '#src/domain/view.ts'
@@ -152,12 +161,13 @@ export class Rewinder {
     for (let at = first; at < sent; at++) {
       const kind = log.kindAt(at)
       if (kind <= ENTRY_SNAPSHOT) updates += concerns(view, log, at) ? 1 : 0
-      else if (firstMark < 0 && (kind === ENTRY_STALE || kind === ENTRY_FRESH)) firstMark = kind
+      else if (firstMark < 0) firstMark = kind
     }
     interests.positions[interest] = first
     interests.sentSeqs[interest]! -= updates
     if (firstMark === ENTRY_FRESH) interests.flags[interest]! |= STALE_TOLD
     if (firstMark === ENTRY_STALE) interests.flags[interest]! &= ~STALE_TOLD
+    if (firstMark === ENTRY_DELETED) interests.flags[interest]! |= UNSURE
   }
 
   /** What the client knows of the item's marks is not known. */
@@ -168,8 +178,7 @@ export class Rewinder {
       interests.flags[interest]! |= HAS_ITEM
       interests.deletions[interest] = item.deletions - 1
     } else if ((interests.flags[interest]! & HAS_ITEM) !== 0) {
-      if (item.isStale) interests.flags[interest]! &= ~STALE_TOLD
-      else interests.flags[interest]! |= STALE_TOLD
+      interests.flags[interest]! |= UNSURE
     }
   }
 
@@ -213,7 +222,8 @@ function needsSnapshot(interests: Interests, { item }: View, interest: number): 
 function isMarkDue(interests: Interests, { item }: View, interest: number): boolean {
   const flags = interests.flags[interest]!
   if ((flags & HAS_ITEM) === 0) return false
-  return interests.deletions[interest] !== item.deletions || item.isStale !== ((flags & STALE_TOLD) !== 0)
+  if ((flags & UNSURE) !== 0 || interests.deletions[interest] !== item.deletions) return true
+  return item.isStale !== ((flags & STALE_TOLD) !== 0)
 }
 
 function isRawDue(interests: Interests, view: View, interest: number): boolean {

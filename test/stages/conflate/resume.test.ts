@@ -1,6 +1,7 @@
 /** Sessions that are taken up again, at a core alone: what was handled is not repeated, what was not comes again. */
 
 import test, { type ExecutionContext } from 'ava'
+import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
 import type { SubscriptionRequest } from '#src/domain/session-request.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
@@ -408,4 +409,49 @@ test('[S54] in raw mode every update comes once and in order, whatever breaks, o
     )
   }
   t.true(resumed > 200 && lostTotal > 10, `${resumed} times taken up, ${lostTotal} lost`)
+})
+
+test('[S49] a mark is told again also when the item turned between the break and the flush (found: it was not)', t => {
+  const { bench, client } = setUp()
+  bench.feedLife(FEED_UP, 1)
+  bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
+  bench.open(0, 1, { items: ['A'] })
+  client.handleAll()
+  for (const bid of ['2', '3']) {
+    bench.feedLife(FEED_DOWN, 1)
+    client.receive()
+    bench.feedLife(FEED_UP, 1)
+    bench.feed({ item: 'A', fields: { bid } }, 1)
+    client.receive()
+    t.true(client.wire.length > 0, 'what was told is not handled')
+    client.breakOff()
+    client.generation++
+    bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
+    bench.feedLife(FEED_DOWN, 1)
+    t.is(data(client.handleAll()).findLast(({ stale }) => stale !== undefined)?.stale, true)
+    bench.feedLife(FEED_UP, 1)
+    bench.feed({ item: 'A', fields: { bid: `${bid}5` } }, 1)
+    t.is(data(client.handleAll()).findLast(({ stale }) => stale !== undefined)?.stale, false)
+  }
+})
+
+test('[S49] raw mode: behind a deletion and a loss the mark is told, as it may be another (found: it was not)', t => {
+  const { bench, client } = setUp({ rawLogUpdates: 4 })
+  bench.feedLife(FEED_UP, 1)
+  bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
+  bench.open(0, 1, { items: ['A'], mode: 'raw', onLost: 'snapshot' })
+  client.handleAll()
+  bench.feedLife(FEED_DOWN, 1)
+  t.true(data(client.handleAll()).at(-1)?.stale)
+  bench.feedLife(FEED_UP, 1)
+  bench.feed({ item: 'A', deleted: true }, 1)
+  bench.feed({ item: 'A', fields: { bid: '2' } }, 1)
+  client.receive()
+  client.breakOff()
+  client.generation++
+  bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
+  for (let bid = 3; bid < 10; bid++) bench.feed({ item: 'A', fields: { bid: String(bid) } }, 1)
+  const lines = data(client.handleAll())
+  t.true((lines[0]?.lost ?? 0) > 0)
+  t.deepEqual(lines.at(-1), { item: 'A', stale: false })
 })
