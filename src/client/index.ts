@@ -27,7 +27,7 @@ export type {
   WelcomeEvent,
 } from './events.ts'
 export type { Item, Update } from './item-state.ts'
-export type { ClientOptions, ReconnectOptions } from './options.ts'
+export type { ClientOptions, Encoding, ReconnectOptions } from './options.ts'
 export type { FieldValues } from './records.ts'
 export type { Runtime } from './runtime.ts'
 export type {

@@ -13,9 +13,13 @@ export interface ReconnectOptions {
   readonly stableMs: number
 }
 
+export type Encoding = 'terse' | 'json'
+
 export interface ClientOptions {
   /** Those that may be used, best first. */
   readonly transports?: readonly TransportName[]
+  /** How updates are written, but for SSE, which is always JSON: terse is a third of the bytes, JSON is for reading along. */
+  readonly encoding?: Encoding
   /** How long a transport may take to bring its welcome, before the next one is tried. */
   readonly transportTimeoutMs?: number
   /** When to look whether a better transport has become usable; the wait doubles each time in vain. */
@@ -41,6 +45,7 @@ export interface ClientOptions {
 
 export interface Settings {
   readonly transports: readonly TransportName[]
+  readonly encoding: Encoding
   readonly transportTimeoutMs: number
   readonly betterTransportMs: number
   readonly reconnect: ReconnectOptions
@@ -55,6 +60,7 @@ export interface Settings {
 }
 
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'sse', 'poll']
+const ENCODINGS: readonly Encoding[] = ['terse', 'json']
 
 const DURATIONS = {
   transportTimeoutMs: 4_000,
@@ -70,12 +76,14 @@ const REQUEST_BYTES_LEAST = 1_024
 /** Throws OPTIONS_INVALID. */
 export function settingsOf(options: ClientOptions): Settings {
   const { transports = TRANSPORTS, requestBytesMax = REQUEST_BYTES_MAX, maxBandwidth, maxDelay, storage } = options
+  const { encoding = 'terse' } = options
   const runtime = { ...platformRuntime(), ...options.runtime }
   const reconnect = { ...RECONNECT, ...withoutUndefined(options.reconnect ?? {}) }
   const durations = { ...DURATIONS }
   for (const key of Object.keys(DURATIONS) as (keyof typeof DURATIONS)[])
     durations[key] = options[key] ?? DURATIONS[key]
   checkTransports(transports)
+  check(ENCODINGS.includes(encoding), `no such encoding: ${encoding}`)
   for (const [key, value] of Object.entries({ ...durations, ...reconnect }))
     check(value >= 0, `${key} is at least 0 ms`)
   check(reconnect.maxMs >= reconnect.minMs, 'reconnect.maxMs is at least reconnect.minMs')
@@ -85,6 +93,7 @@ export function settingsOf(options: ClientOptions): Settings {
   return {
     ...durations,
     transports: usable(transports, runtime),
+    encoding,
     reconnect,
     requestBytesMax,
     maxBandwidth: maxBandwidth ?? null,

@@ -8,6 +8,7 @@
  */
 
 import { MillraceError } from './errors.ts'
+import { readTerse, type TerseViews } from './terse.ts'
 
 /** Values of fields by name. */
 export type FieldValues = Readonly<Record<string, string | null>>
@@ -107,9 +108,24 @@ export type ServerRecord = FlushRecord | WelcomeRecord | AnswerRecord | OutcomeR
 /** Reads a line; null: it says nothing (now). Throws RECORD_INVALID. May keep what it has read since the welcome. */
 export type ReadLine = (line: string) => ServerRecord | null
 
-/** The reader for what comes behind a welcome that recovers nothing. */
+/** The reader for what comes behind a welcome that recovers nothing: JSON and terse lines, however they are mixed. */
 export function lineReader(): ReadLine {
-  return readJsonLine
+  const views: TerseViews = new Map()
+  return line => {
+    if (line === '') return null
+    const record = readTerse(line, views)
+    if (record === null) return readJson(line, views)
+    if ('error' in record) throw new MillraceError('RECORD_INVALID', record.error.message)
+    return 'defined' in record ? null : record
+  }
+}
+
+function readJson(line: string, views: TerseViews): ServerRecord | null {
+  const record = readJsonLine(line)
+  if (record !== null && 'unsubscribed' in record) {
+    for (const [view, { sub }] of views) if (sub === record.unsubscribed) views.delete(view)
+  }
+  return record
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -134,7 +150,6 @@ const KINDS: readonly (readonly [key: string, isValid: (record: Json) => boolean
 const DATA_KEYS = ['fields', 'stale', 'deleted', 'lost']
 
 function readJsonLine(line: string): ServerRecord | null {
-  if (line === '') return null
   const record = parse(line)
   const kind = KINDS.find(([key]) => record[key] !== undefined)
   if (kind === undefined || (kind[0] === 'item' && DATA_KEYS.every(key => record[key] === undefined))) return null

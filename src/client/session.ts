@@ -163,7 +163,7 @@ export class Session {
     this.#link = link
     const lines = this.#welcome === null ? requests.take(false) : ''
     this.#alarm.set(settings.transportTimeoutMs)
-    const stream = transports[transport](settings.runtime, this.#requestOf(lines), this.#sinkOf(link))
+    const stream = transports[transport](settings.runtime, this.#requestOf(transport, lines), this.#sinkOf(link))
     if (this.#link !== link) {
       stream.close()
       return
@@ -172,15 +172,17 @@ export class Session {
     this.#enter('connecting', null, reason)
   }
 
-  #requestOf(lines: string): StreamRequest {
+  #requestOf(transport: TransportName, lines: string): StreamRequest {
+    const { settings, baseUrl } = this.#parts
+    const encoding = settings.encoding === 'terse' && transport !== 'sse' ? 'encoding=terse' : ''
     const session = (): string => this.#welcome?.session ?? ''
     const at = (): string => `session=${encodeURIComponent(session())}&position=${this.#inbox.position}`
     return {
-      baseUrl: this.#parts.baseUrl,
-      query: queryOf(this.#welcome === null ? '' : `${at()}&new=true`, this.limits),
+      baseUrl,
+      query: queryOf(this.#welcome === null ? [encoding] : [at(), 'new=true', encoding], this.limits),
       lines,
       session,
-      pollQuery: at,
+      pollQuery: () => joined([at(), encoding]),
       waitMs: () => this.#welcome?.keepaliveMs ?? 0,
     }
   }
@@ -441,10 +443,14 @@ export class Session {
   }
 }
 
-function queryOf(resumption: string, { maxBandwidth, maxDelay }: Limits): string {
-  const parts = [resumption]
+function queryOf(parts: string[], { maxBandwidth, maxDelay }: Limits): string {
   if (maxBandwidth !== null) parts.push(`maxBandwidth=${maxBandwidth}`)
   if (maxDelay !== null) parts.push(`maxDelay=${maxDelay}`)
+  return joined(parts)
+}
+
+/** A query of those parts that are not empty. */
+function joined(parts: readonly string[]): string {
   return parts.filter(part => part !== '').join('&')
 }
 

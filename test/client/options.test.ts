@@ -9,6 +9,7 @@ test('[CL1] what is left out, or undefined, has its default', t => {
   t.deepEqual(settings.transports, ['websocket', 'sse', 'poll'])
   t.is(settings.transportTimeoutMs, 4_000)
   t.deepEqual(settings.reconnect, { minMs: 500, maxMs: 30_000, stableMs: 10_000 })
+  t.is(settings.encoding, 'terse')
   t.deepEqual([settings.maxBandwidth, settings.maxDelay, settings.storage], [null, null, null])
   t.deepEqual(settingsOf({ reconnect: { minMs: 1 } }).reconnect, { minMs: 1, maxMs: 30_000, stableMs: 10_000 })
 })
@@ -22,6 +23,7 @@ const isRefused = test.macro({
 
 test('no transport', isRefused, { transports: [] })
 test('an unknown transport', isRefused, { transports: ['ndjson'] as never })
+test('an unknown encoding', isRefused, { encoding: 'xml' as never })
 test('a transport twice', isRefused, { transports: ['sse', 'sse'] })
 test('a wait below 0', isRefused, { transportTimeoutMs: -1 })
 test('a wait that is no number', isRefused, { ackMs: Number.NaN })

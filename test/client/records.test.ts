@@ -38,6 +38,24 @@ test('[CL17] a key that is not known is passed over, and so are a kind and an em
   t.is(lineReader()(''), null)
 })
 
+test('[CL52] terse lines and JSON are read as they come, by what was defined before them', t => {
+  const readLine = lineReader()
+  t.is(readLine('=5\t3\tA\tbid'), null)
+  t.deepEqual(readLine('5\tc\t\t7.6'), { sub: 3, item: 'A', seq: 12, fields: { bid: '7.6' } })
+  t.deepEqual(readLine('{"sub":3,"item":"A","stale":true}'), { sub: 3, item: 'A', stale: true })
+  t.deepEqual(readLine('?5\tf'), { sub: 3, item: 'A', stale: false })
+})
+
+test('[CL52] what was defined goes with its subscription, and with the session', t => {
+  const readLine = lineReader()
+  readLine('=5\t3\tA\tbid')
+  readLine('=6\t4\tA\tbid')
+  readLine('{"unsubscribed":3}')
+  t.throws(() => readLine('5\tc\t\t7.6'), { code: 'RECORD_INVALID' })
+  t.like(readLine('6\tc\t\t7.6'), { sub: 4 })
+  t.throws(() => lineReader()('6\tc\t\t7.6'), { code: 'RECORD_INVALID' })
+})
+
 const isInvalid = test.macro({
   exec: (t, line: string) => {
     t.throws(() => lineReader()(line), { code: 'RECORD_INVALID' })

@@ -18,7 +18,7 @@ test('[CL9] a stream is resumed with the session and the last position that was 
   bench.last().say({ sub: 1, item: 'A', seq: 2, fields: {} })
   bench.last().end()
   await bench.runtime.advance(500)
-  t.deepEqual(bench.last().parameters, { session: SESSION, position: '8', new: 'true' })
+  t.deepEqual(bench.last().parameters, { session: SESSION, position: '8', new: 'true', encoding: 'terse' })
   bench.last().welcome({ recovered: true, position: 8 })
   bench.last().flush(10, { sub: 1, item: 'A', seq: 3, fields: {} })
   t.deepEqual(seqs, [1, 3])
@@ -33,11 +33,16 @@ test('[CL9] it is resumed on whatever transport gets through', async t => {
   await bench.runtime.advance(4_000)
   t.is(openedOf(bench), 'websocket websocket sse poll')
   for (const { parameters } of bench.streams.slice(1)) t.like(parameters, { session: SESSION, position: '7' })
+  t.deepEqual(
+    bench.streams.map(({ parameters }) => parameters.encoding),
+    ['terse', 'terse', undefined, 'terse'],
+    'SSE is JSON',
+  )
   t.is(bench.last().request.waitMs(), 15_000)
-  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=7`)
+  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=7&encoding=terse`)
   bench.last().welcome({ recovered: true })
   bench.last().flush(11)
-  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=11`)
+  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=11&encoding=terse`)
 })
 
 test('[CL10] a flush that is not behind the last one is a repetition, whatever it holds', async t => {
@@ -235,13 +240,13 @@ test('[CL16] a poll that goes on with its session needs none', async t => {
   await bench.runtime.advance(500)
   bench.last().flush(8, { item: 'A', stale: false })
   t.deepEqual([bench.client.state, bench.events.recovered.length], ['connected', 1])
-  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=8`)
+  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=8&encoding=terse`)
 })
 
 test('[CL16] a poll that finds its position gone is welcomed anew', async t => {
   const bench = await resumableBench({ transports: ['poll'] })
   bench.last().welcome({ recovered: false, why: 'POSITION_TOO_OLD', position: 20, subscriptions: [] })
-  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=20`)
+  t.is(bench.last().request.pollQuery(), `session=${SESSION}&position=20&encoding=terse`)
   t.deepEqual(bench.events.lost, [{ session: SESSION, why: 'POSITION_TOO_OLD', isNewSession: false }])
 })
 

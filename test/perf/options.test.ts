@@ -2,6 +2,7 @@
 
 import test from 'ava'
 import { OptionError, readOptions } from '#perf/options.ts'
+import { TRANSPORTS } from '#perf/workload.ts'
 
 test('[PF7] what the command line says is what is changed, and it can be told again', t => {
   const options = readOptions([
@@ -36,6 +37,10 @@ test('[PF7] what the command line says is what is changed, and it can be told ag
   t.false(options.text.includes('out.json'))
 })
 
+test('[PF7] each transport may be asked for', t => {
+  for (const transport of TRANSPORTS) t.is(readOptions(['--transport', transport]).changes.transport, transport)
+})
+
 test('[PF7] without anything, nothing is changed', t => {
   const options = readOptions([])
   t.deepEqual([options.names, options.changes, options.peers, options.runs, options.placement], [[], {}, [], 1, null])
@@ -48,6 +53,7 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ['a number out of range', ['--fields', '6'], /from 1 to 5/],
   ['a part of a client', ['--clients', '2.5'], /--clients takes a whole number/],
   ['a mode that is none', ['--mode', 'fast'], /--mode is one of merge, raw/],
+  ['a transport that is none', ['--transport', 'tcp'], /--transport is one of sse, ndjson, websocket, poll, not 'tcp'/],
   ['an option without its value', ['--clients'], /clients/],
   ['a value where none is taken', ['--small=yes'], /small/],
 ]

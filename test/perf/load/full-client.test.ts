@@ -54,3 +54,37 @@ for (const [what, change, lines, expected] of CASES) {
     else t.regex(faults[0] ?? 'no fault', expected)
   })
 }
+
+const WELCOME = '{"session":"s","position":1}'
+const POLLED: readonly [string, readonly string[], string[], RegExp | null][] = [
+  ['each answer is followed by a poll', [`${WELCOME}\n${FIRST}\n{"position":2}\n`, `${LAST}\n{"position":3}\n`], ['s 2', 's 3'], null],
+  ['a poll is refused', [`${WELCOME}\n${FIRST}\n{"position":2}\n`, ''], ['s 2'], /^a stream ended/],
+  ['an answer ends without a position', [`${WELCOME}\n{"position":2}\n`, `${FIRST}\n`], ['s 2'], /^a stream ended/],
+]
+
+for (const [what, answers, polls, expected] of POLLED) {
+  test(`[PF13] a full client over long polling, when ${what}`, async t => {
+    const asked: string[] = []
+    const { promise: allAsked, resolve } = Promise.withResolvers<void>()
+    const server = createServer((request, response) => {
+      const query = new URL(request.url!, 'http://test').searchParams
+      const answer = answers[asked.length]
+      asked.push(`${query.get('session')} ${query.get('position')}`)
+      // The last poll is held.
+      if (answer === undefined) return resolve()
+      response.writeHead(answer === '' ? 404 : 200).end(answer, () => {
+        if (expected !== null && asked.length === answers.length) setTimeout(resolve, 20)
+      })
+    })
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+    t.teardown(() => server.close())
+    const client = new FullClient({ ...BASE, transport: 'poll' }, ['A'])
+    await client.open((server.address() as AddressInfo).port)
+    await allAsked
+    const faults = client.faultsAt(TRUTH)
+    client.close()
+    t.deepEqual(asked.slice(1), polls)
+    if (expected === null) t.deepEqual(faults, [])
+    else t.regex(faults[0] ?? 'no fault', expected)
+  })
+}
