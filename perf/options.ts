@@ -1,7 +1,7 @@
 /** The command line of the harness: which variants, what they change, what becomes of the report. */
 
 import { parseArgs } from 'node:util'
-import type { Workload } from './workload.ts'
+import { TRANSPORTS, type Workload } from './workload.ts'
 
 export interface HarnessOptions {
   /** Empty: the canonical workload. */
@@ -92,7 +92,7 @@ export function readOptions(args: readonly string[]): HarnessOptions {
     maxDelayMs: number('max-delay', 0, 60_000),
     seed: whole('seed', 0, 2 ** 31),
     mode: choice('mode', values.mode, ['merge', 'raw'] as const),
-    transport: choice('transport', values.transport, ['sse', 'ndjson'] as const),
+    transport: choice('transport', values.transport, TRANSPORTS),
   })
   const flags = Object.entries(values).flatMap(([name, value]) => {
     if (UNTOLD.includes(name)) return []

@@ -9,6 +9,8 @@
 
 import { MARKER, STAMP_DIGITS } from './load/stamp.ts'
 
+export const TRANSPORTS = ['sse', 'ndjson', 'websocket', 'poll'] as const
+
 export interface Workload {
   readonly clients: number
   readonly items: number
@@ -25,7 +27,8 @@ export interface Workload {
   readonly mode: 'merge' | 'raw'
   /** What clients grant the server to gather, in ms; 0: every update goes at once. */
   readonly maxDelayMs: number
-  readonly transport: 'sse' | 'ndjson'
+  /** How clients of Millrace read; those of peers have one way only. */
+  readonly transport: (typeof TRANSPORTS)[number]
   /** Connections beside the clients that read an item which nobody publishes. */
   readonly idleClients: number
   /** Shares of the clients, 0 to 1, that never read, and that read slowBytesPerSecond. */

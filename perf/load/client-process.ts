@@ -5,7 +5,7 @@
 
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import { itemsOf, seeded } from '#perf/workload.ts'
-import { CLIENT_PROTOCOLS } from './client-protocols.ts'
+import { clientProtocol } from './client-protocols.ts'
 import { encode, newHistogram, record } from './histogram.ts'
 import { LoadClient, type LoadRoom } from './load-client.ts'
 import { LoadGroup } from './load-group.ts'
@@ -41,7 +41,7 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 
 async function open(job: ClientJob): Promise<void> {
   const { port, network, workload, names } = job
-  const protocol = CLIENT_PROTOCOLS[job.protocol]!
+  const protocol = clientProtocol(job.protocol, workload)
   room = { port, network, protocol, workload, scanner: new Scanner(job.distanceMin), timedEvery: 0, endStamp: -1 }
   for (const spec of job.groups) {
     const group = new LoadGroup(spec)

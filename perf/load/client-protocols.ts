@@ -1,9 +1,14 @@
 /**
  * What a client says to get its items, protocol by protocol; what comes back is only counted, by the marker of the
- * updates, so that nothing of a protocol needs to be understood beyond its greeting.
+ * updates, so that nothing of a protocol needs to be understood beyond its greeting, and what a server waits for.
  */
 
 import type { Workload } from '#perf/workload.ts'
+import { OPCODE_BINARY, OPCODE_TEXT } from '#src/codec/websocket-frame.ts'
+import { AnswerFollower } from './answer-follower.ts'
+import type { StreamFollower } from './follower.ts'
+import { FrameFollower } from './frame-follower.ts'
+import { maskedFrame } from './masked-frame.ts'
 
 export interface ClientProtocol {
   readonly name: string
@@ -13,17 +18,24 @@ export interface ClientProtocol {
   readonly reply: ((items: readonly string[], workload: Workload) => Buffer) | null
   /** Bytes (ASCII) that say, when they have been read, that the client has its items. */
   readonly readyText: string
+  /** Where the server waits for words of the client while it sends. */
+  readonly newFollower?: () => StreamFollower
 }
 
 function httpGet(path: string, headers: readonly string[]): Buffer {
   return Buffer.from([`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, '', ''].join('\r\n'))
 }
 
-function millraceStream(items: readonly string[], workload: Workload): Buffer {
-  const query = new URLSearchParams({ items: items.join(','), mode: workload.mode })
-  if (workload.maxDelayMs > 0) query.set('maxDelay', String(workload.maxDelayMs))
-  const type = workload.transport === 'sse' ? 'text/event-stream' : 'application/x-ndjson'
-  return httpGet(`/stream?${query}`, [`Accept: ${type}`])
+/** The parameters that open a session of Millrace with its items. */
+export function millraceQuery(items: readonly string[], { mode, maxDelayMs }: Workload): URLSearchParams {
+  const query = new URLSearchParams({ items: items.join(','), mode })
+  if (maxDelayMs > 0) query.set('maxDelay', String(maxDelayMs))
+  return query
+}
+
+/** What tells SSE from NDJSON. */
+export function acceptOf({ transport }: Workload): string {
+  return transport === 'sse' ? 'text/event-stream' : 'application/x-ndjson'
 }
 
 const UPGRADE = [
@@ -32,30 +44,36 @@ const UPGRADE = [
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: bWlsbHJhY2UgaGFybmVzcw==',
 ]
-const TEXT = 1
-const BINARY = 2
-const FINAL = 0x80
-const MASKED = 0x80
-const LENGTH_16 = 126
-
-/** A client must mask its frames; the mask here is zero, which changes nothing (RFC 6455, 5.3). */
-function maskedFrame(opcode: number, text: string): Buffer {
-  const payload = Buffer.from(text)
-  const head = Buffer.alloc(payload.length < LENGTH_16 ? 6 : 8)
-  head[0] = FINAL | opcode
-  head[1] = MASKED | Math.min(payload.length, LENGTH_16)
-  if (payload.length >= LENGTH_16) head.writeUInt16BE(payload.length, 2)
-  return Buffer.concat([head, payload])
-}
 
 function natsSubscribe(items: readonly string[]): Buffer {
   const options = '{"verbose":false,"pedantic":false,"echo":false}'
   const commands = [`CONNECT ${options}`, ...items.map((item, index) => `SUB ${item} ${index + 1}`), 'PING']
-  return maskedFrame(BINARY, `${commands.join('\r\n')}\r\n`)
+  return maskedFrame(OPCODE_BINARY, Buffer.from(`${commands.join('\r\n')}\r\n`))
 }
 
 const CLIENT_PROTOCOLS_LIST: readonly ClientProtocol[] = [
-  { name: 'millrace', greeting: millraceStream, reply: null, readyText: 'HTTP/1.1 200' },
+  {
+    name: 'millrace',
+    greeting: (items, workload) => {
+      return httpGet(`/stream?${millraceQuery(items, workload)}`, [`Accept: ${acceptOf(workload)}`])
+    },
+    reply: null,
+    readyText: 'HTTP/1.1 200',
+  },
+  {
+    name: 'millrace websocket',
+    greeting: (items, workload) => httpGet(`/stream?${millraceQuery(items, workload)}`, UPGRADE),
+    reply: null,
+    readyText: 'HTTP/1.1 101',
+    newFollower: () => new FrameFollower(),
+  },
+  {
+    name: 'millrace poll',
+    greeting: (items, workload) => httpGet(`/poll?${millraceQuery(items, workload)}`, []),
+    reply: null,
+    readyText: 'HTTP/1.1 200',
+    newFollower: () => new AnswerFollower(),
+  },
   // Peers of our own: GET /?items=A,B, answered by an endless response.
   {
     name: 'http-stream',
@@ -74,7 +92,7 @@ const CLIENT_PROTOCOLS_LIST: readonly ClientProtocol[] = [
   {
     name: 'socket.io',
     greeting: items => httpGet(`/socket.io/?EIO=4&transport=websocket&items=${items.join(',')}`, UPGRADE),
-    reply: () => maskedFrame(TEXT, '40'),
+    reply: () => maskedFrame(OPCODE_TEXT, Buffer.from('40')),
     readyText: '40{"sid":',
   },
   // https://docs.nats.io/reference/reference-protocols/nats-protocol: what is asked before a PING is done when its PONG comes.
@@ -96,3 +114,8 @@ const CLIENT_PROTOCOLS_LIST: readonly ClientProtocol[] = [
 export const CLIENT_PROTOCOLS: Readonly<Record<string, ClientProtocol>> = Object.fromEntries(
   CLIENT_PROTOCOLS_LIST.map(protocol => [protocol.name, protocol]),
 )
+
+/** A protocol that has its own way over the transport goes it; the others have one way only. */
+export function clientProtocol(name: string, { transport }: Workload): ClientProtocol {
+  return CLIENT_PROTOCOLS[`${name} ${transport}`] ?? CLIENT_PROTOCOLS[name]!
+}

@@ -4,8 +4,8 @@
  * that ends, values that are not the feed's last ones. A few of them run beside the load.
  */
 
-import { get } from 'node:http'
 import type { Workload } from '#perf/workload.ts'
+import { openFullStream } from './full-stream.ts'
 
 interface StreamRecord {
   readonly item?: string
@@ -27,7 +27,6 @@ interface Held {
 /** Kept of one client: the first tell what the others follow from. */
 const FAULTS_MAX = 3
 const SHOWN_LENGTH_MAX = 200
-const OK = 200
 const DATA = 'data: '
 
 export class FullClient {
@@ -51,22 +50,10 @@ export class FullClient {
   }
 
   open(port: number): Promise<void> {
-    const { mode, maxDelayMs, transport } = this.#workload
-    const query = new URLSearchParams({ items: this.#names.join(','), mode })
-    if (maxDelayMs > 0) query.set('maxDelay', String(maxDelayMs))
-    const headers = { Accept: transport === 'sse' ? 'text/event-stream' : 'application/x-ndjson' }
-    return new Promise((resolve, reject) => {
-      const request = get({ host: '127.0.0.1', port, path: `/stream?${query}`, headers, agent: false }, response => {
-        if (response.statusCode !== OK) reject(new Error(`a stream was answered ${response.statusCode}`))
-        response.setEncoding('utf8')
-        response.on('data', (text: string) => this.#onText(text))
-        response.on('error', () => {})
-        response.on('close', () => this.#onEnd())
-        resolve()
-      })
-      request.on('error', reject)
-      this.#stop = () => request.destroy()
-    })
+    const sink = { onText: (text: string) => this.#onText(text), onEnd: () => this.#onEnd() }
+    const stream = openFullStream(port, this.#workload, this.#names, sink)
+    this.#stop = () => stream.close()
+    return stream.opened
   }
 
   close(): void {

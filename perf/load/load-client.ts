@@ -1,14 +1,18 @@
 /**
- * One load client: a raw socket whose bytes are counted as they come. All clients of a process share one read buffer and
- * what stands in LoadRoom.
+ * One load client: a raw socket whose bytes are counted as they come, and followed where the server waits for an answer
+ * (follower.ts). All clients of a process share one read buffer and what stands in LoadRoom.
+ *
+ * A client that reads slowly or not at all may find, over long polling, that the server has ended the connection between
+ * two polls, and goes on over another; every other end of a connection by the server is counted.
  */
 
 import { connect, type Socket } from 'node:net'
 import type { Workload } from '#perf/workload.ts'
 import type { ClientProtocol } from './client-protocols.ts'
+import type { StreamFollower } from './follower.ts'
 import { record } from './histogram.ts'
 import type { LoadGroup } from './load-group.ts'
-import { newCarry, type Scanner, type TakeStamp } from './scan.ts'
+import { CARRY_BYTES, newCarry, type Scanner, type TakeStamp } from './scan.ts'
 import { nowUs } from './stamp.ts'
 
 /** A slow client reads little at a time, or one read would hold what it may read in a minute. */
@@ -37,6 +41,14 @@ export interface Served {
   readonly servedUs: number
 }
 
+/** A client that is being opened. */
+interface Opening {
+  heard: string
+  firstByteUs: number
+  readonly resolve: (served: Served) => void
+  readonly reject: (error: Error) => void
+}
+
 /**
  * Few connections from each address: the kernel looks for a free port among those that an address has in use one by one,
  * and 9,000 from one address took 5 to 10 times as long as from many. An address has ports for 28,000 at most.
@@ -53,6 +65,8 @@ export class LoadClient {
   readonly #carry = newCarry()
   readonly #take: TakeStamp
   #socket: Socket | null = null
+  #opening: Opening | null = null
+  #follower: StreamFollower | null = null
   #readUs = 0
   /** The newest stamp of the read at hand; -1 while there is none. */
   #newest = -1
@@ -86,45 +100,12 @@ export class LoadClient {
 
   /** Connects, asks for its items and resolves when it is served. */
   open(): Promise<Served> {
-    const { port, network, protocol, workload } = this.#room
-    const { spec } = this.group
-    const asked = { ...workload, mode: spec.mode, maxDelayMs: spec.maxDelayMs }
-    const target = this.#buffer()
+    const { protocol } = this.#room
     this.#carry.length = 0
+    this.#follower = protocol.newFollower?.() ?? null
     return new Promise((resolve, reject) => {
-      let heard = ''
-      let firstByteUs = 0
-      let isServed = false
-      const onOpening = (length: number, updates: number): void => {
-        const text = target.toString('latin1', 0, length)
-        if (firstByteUs === 0) {
-          firstByteUs = nowUs()
-          if (protocol.reply !== null) socket.write(protocol.reply(this.#items, asked))
-        }
-        heard += text
-        if (!heard.includes(protocol.readyText) || (spec.servedBy === 'update' && updates === 0)) return
-        isServed = true
-        heard = ''
-        if (spec.bytesPerSecond === 0) socket.pause()
-        resolve({ firstByteUs, servedUs: nowUs() })
-      }
-      const onread = {
-        buffer: target,
-        callback: (length: number) => {
-          const updates = this.#onRead(length)
-          if (!isServed) onOpening(length, updates)
-          return true
-        },
-      }
-      const localAddress = sourceAddress(network, this.#number)
-      const socket = connect({ host: '127.0.0.1', port, localAddress, onread })
-      this.#socket = socket
-      socket.on('error', reject)
-      socket.on('close', () => {
-        if (this.#socket === socket && isServed) this.group.closed++
-        reject(new Error(`the server ended a connection with: ${heard.slice(0, HEARD_LENGTH_MAX)}`))
-      })
-      socket.write(protocol.greeting(this.#items, asked))
+      this.#opening = { heard: '', firstByteUs: 0, resolve, reject }
+      this.#connect(protocol.greeting(this.#items, this.#asked()))
     })
   }
 
@@ -144,6 +125,67 @@ export class LoadClient {
   allow(bytes: number): void {
     this.#allowance = Math.min(this.group.spec.bytesPerSecond!, this.#allowance + bytes)
     if (this.#allowance > 0) this.#socket?.resume()
+  }
+
+  #asked(): Workload {
+    const { mode, maxDelayMs } = this.group.spec
+    return { ...this.#room.workload, mode, maxDelayMs }
+  }
+
+  #connect(greeting: Buffer): void {
+    const { port, network } = this.#room
+    const onread = {
+      buffer: this.#buffer(),
+      callback: (length: number) => {
+        const updates = this.#onRead(length)
+        if (this.#opening !== null) this.#onOpening(this.#opening, length, updates)
+        return true
+      },
+    }
+    const socket = connect({ host: '127.0.0.1', port, localAddress: sourceAddress(network, this.#number), onread })
+    this.#socket = socket
+    socket.on('error', error => {
+      if (this.#socket === socket) this.#opening?.reject(error)
+    })
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#onClose()
+    })
+    socket.write(greeting)
+  }
+
+  #onOpening(opening: Opening, length: number, updates: number): void {
+    const { protocol, scanner } = this.#room
+    const { spec } = this.group
+    if (opening.firstByteUs === 0) {
+      opening.firstByteUs = nowUs()
+      if (protocol.reply !== null) this.#socket!.write(protocol.reply(this.#items, this.#asked()))
+    }
+    opening.heard += scanner.target.toString('latin1', 0, length)
+    if (!opening.heard.includes(protocol.readyText) || (spec.servedBy === 'update' && updates === 0)) return
+    this.#opening = null
+    if (spec.bytesPerSecond === 0) this.#socket!.pause()
+    opening.resolve({ firstByteUs: opening.firstByteUs, servedUs: nowUs() })
+  }
+
+  /** The server has ended the connection. */
+  #onClose(): void {
+    this.#socket = null
+    const opening = this.#opening
+    if (opening !== null) {
+      this.#opening = null
+      opening.reject(new Error(`the server ended a connection with: ${opening.heard.slice(0, HEARD_LENGTH_MAX)}`))
+      return
+    }
+    const mayGoOn = this.group.spec.bytesPerSecond !== null
+    const greeting = mayGoOn ? (this.#follower?.goOn() ?? null) : null
+    if (greeting === null) this.group.closed++
+    else this.#goOn(greeting)
+  }
+
+  #goOn(greeting: Buffer): void {
+    this.group.renewed++
+    this.#carry.length = 0
+    this.#connect(greeting)
   }
 
   #buffer(): Buffer {
@@ -169,8 +211,16 @@ export class LoadClient {
     group.received += updates
     group.bytes += length
     group.reads++
+    if (this.#follower !== null) this.#follow(this.#follower, length)
     if (group.spec.bytesPerSecond !== null && group.spec.bytesPerSecond > 0) this.#spend(length)
     return updates
+  }
+
+  /** Behind the scan: what is sent back is no part of how late the updates were read. */
+  #follow(follower: StreamFollower, length: number): void {
+    const reply = follower.follow(this.#room.scanner.memory, CARRY_BYTES, CARRY_BYTES + length)
+    if (reply !== null) this.#socket!.write(reply)
+    if (follower.isOver) this.#socket!.destroy()
   }
 
   #onStamp(stamp: number): void {

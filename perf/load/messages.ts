@@ -52,7 +52,7 @@ export interface GroupCount {
   readonly age: string
   /** Connections that the server ended since the start. */
   readonly closed: number
-  /** Connections that the client ended to make another, since the start. */
+  /** Connections that the client ended to make another, or went on over another instead of, since the start. */
   readonly renewed: number
 }
 

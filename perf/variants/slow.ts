@@ -27,6 +27,10 @@ const SHARE = 0.05
 const SLOW_SPEED = 0.01
 const MB = 1e6
 const NOBODY = 'nobody slow'
+/** What comes before and behind the time that is measured. */
+const SPARE_SECONDS = 60
+/** The server's bound. */
+const RESUME_MS_MAX = 3_600_000
 
 /** A warm-up in which the kernel's buffers of those that do not read fill up. */
 const LOAD: Workload = {
@@ -45,7 +49,7 @@ export const SLOW_VARIANT: Variant = {
     '200 clients, each on 10 of 100 items, 25 updates/s an item; of them 5 % stalled and 5 % at 1 % speed; small kernel buffers',
   isIsolated: true,
   run: async context => {
-    const workload = workloadOf(LOAD, context, { clients: 40, items: 20 })
+    const workload = keepingSessions(workloadOf(LOAD, context, { clients: 40, items: 20 }))
     const modes = context.isSmall ? (['merge'] as const) : (['merge', 'raw'] as const)
     const peers = context.peers.filter(peer => peer.feed !== null)
     const plans = [
@@ -59,6 +63,14 @@ export const SLOW_VARIANT: Variant = {
     const { rows, missing } = await runRows(plans, context, runSlow)
     return { rows: withRatios(rows), missing: [...missing, ...withoutNamespace()] }
   },
+}
+
+/** Over long polling who does not read has no stream meanwhile: its session is to be there when it comes back. */
+function keepingSessions(workload: Workload): Workload {
+  const { transport, warmupSeconds, seconds, settings } = workload
+  if (transport !== 'poll') return workload
+  const resumeMs = Math.ceil((warmupSeconds + seconds + SPARE_SECONDS) * 1_000)
+  return { ...workload, settings: [...settings, '--resume-ms', String(Math.min(resumeMs, RESUME_MS_MAX))] }
 }
 
 /** Without the slow ones, then with them. */

@@ -57,7 +57,12 @@ for (const [what, change, lines, expected] of CASES) {
 
 const WELCOME = '{"session":"s","position":1}'
 const POLLED: readonly [string, readonly string[], string[], RegExp | null][] = [
-  ['each answer is followed by a poll', [`${WELCOME}\n${FIRST}\n{"position":2}\n`, `${LAST}\n{"position":3}\n`], ['s 2', 's 3'], null],
+  [
+    'each answer is followed by a poll',
+    [`${WELCOME}\n${FIRST}\n{"position":2}\n`, `${LAST}\n{"position":3}\n`],
+    ['s 2', 's 3'],
+    null,
+  ],
   ['a poll is refused', [`${WELCOME}\n${FIRST}\n{"position":2}\n`, ''], ['s 2'], /^a stream ended/],
   ['an answer ends without a position', [`${WELCOME}\n{"position":2}\n`, `${FIRST}\n`], ['s 2'], /^a stream ended/],
 ]
