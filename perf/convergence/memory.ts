@@ -3,6 +3,7 @@
 const COLUMNS = 72
 const ROWS = 8
 const LABEL_LENGTH = 10
+const TENTHS = 10
 const BLOCK = '█'
 
 export class Samples {
@@ -29,9 +30,8 @@ export class Samples {
   plot(): string {
     const all = this.#bytes
     const columns = Math.max(1, Math.min(COLUMNS, all.length))
-    const part = (column: number) =>
-      all.slice(Math.floor((column * all.length) / columns), Math.floor(((column + 1) * all.length) / columns))
-    const medians = Array.from({ length: columns }, (_, column) => median(part(column)))
+    const medians = this.#medians(columns)
+    const tenths = this.#medians(TENTHS).map(bytes => (bytes / 1e6).toFixed(1))
     const [low, high] = [Math.min(...medians), Math.max(...medians)]
     const rows: string[] = []
     for (let row = ROWS; row > 0; row--) {
@@ -41,10 +41,16 @@ export class Samples {
     }
     const mark = Math.floor((this.#warmUp / Math.max(1, all.length)) * columns)
     return [
-      `resident memory of the server, ${all.length} samples`,
+      `resident memory of the server, ${all.length} samples; medians of its tenths ${tenths.join(', ')} MB`,
       ...rows,
       `${' '.repeat(LABEL_LENGTH + mark)}| warm-up ends`,
     ].join('\n')
+  }
+
+  #medians(parts: number): number[] {
+    const all = this.#bytes
+    const bound = (part: number) => Math.floor((part * all.length) / parts)
+    return Array.from({ length: parts }, (_, part) => median(all.slice(bound(part), bound(part + 1))))
   }
 }
 
