@@ -1,6 +1,9 @@
 /**
  * Publishes a source's updates at the times that they are due, each stamped with its own due time, whatever the server
  * does (no coordinated omission: one that is sent late is late). Its clock and its output are handed in.
+ *
+ * Invariant: the stamps of an item's updates grow, also where several are due at once, by 1 µs. A stamp that repeats would be
+ * a value that has not changed, which no delta holds: nobody could count that update.
  */
 
 import type { Frame, Source } from './source.ts'
@@ -28,11 +31,14 @@ export class PacedFeed {
   #dueNext = 0
   #sent = 0
   #lateUsMax = 0
+  /** By item, in µs. */
+  readonly #stamps: number[]
 
   constructor(source: Source, output: FeedOutput, nowUs: () => number) {
     this.#source = source
     this.#output = output
     this.#nowUs = nowUs
+    this.#stamps = new Array<number>(source.items).fill(-1)
   }
 
   /** What was due and has not been sent is let go. 0: nothing is due any more. */
@@ -53,13 +59,19 @@ export class PacedFeed {
       const dueUs = this.#startUs + source.dueUs(this.#next, this.#rate)
       if (dueUs > now) break
       if (out.length === 0) this.#lateUsMax = Math.max(this.#lateUsMax, now - dueUs)
-      out.push(bytesOf(source.frameOf(this.#next), dueUs))
+      out.push(bytesOf(source.frameOf(this.#next), this.#stampOf(source.itemOf(this.#next), dueUs)))
       source.noteSent(this.#next)
       this.#next++
     }
     if (out.length === 0) return
     this.#sent += out.length
     this.isWritable = this.#output.write(Buffer.concat(out))
+  }
+
+  #stampOf(item: number, dueUs: number): number {
+    const stamp = Math.max(Math.floor(dueUs), this.#stamps[item]! + 1)
+    this.#stamps[item] = stamp
+    return stamp
   }
 
   /** By item: what was due since the last count; how many were sent, and how late the latest was. */

@@ -129,3 +129,21 @@ test('[PF12] a recording is played at its speed, over and over, and what is true
   ])
   t.deepEqual(rig.sent.at(-1), { item: 'B', fields: { at } })
 })
+
+test('[PF10] stamps of an item grow, also where two updates are due at once (found: one of them could not be counted)', t => {
+  const recording: Recording = {
+    names: ['A', 'B'],
+    lines: [
+      { atUs: 0, item: 0, fields: { bid: '1' } },
+      { atUs: 0, item: 0, fields: { bid: '2' } },
+      { atUs: 0, item: 1, fields: { bid: '3' } },
+      { atUs: 1_000, item: 0, fields: { bid: '4' } },
+    ],
+    loopUs: 2_000,
+  }
+  const rig = new Rig(recordingSource(recording, LINES))
+  rig.nowUs = START_US
+  rig.feed.setRate(1)
+  rig.at(1_500)
+  t.deepEqual(rig.stamps, [0, 1, 0, 1_000])
+})
