@@ -24,6 +24,7 @@ import { foreignOrigin, hindrance, messageHindrance, type PeerPolicy, strangeOri
 import { decodePercent, type FieldLimits, type PublishedField, quoted, readFields } from './http-fields.ts'
 import type { HttpRequest } from './http-request.ts'
 import type { Preflight } from './http-response.ts'
+import { isUpgradeToWebSocket } from './http-upgrade.ts'
 import type { Fault } from './parameters.ts'
 import { QueryParameters } from './query-parameters.ts'
 import { type BindSettings, readBind, readSessionId } from './stream-query.ts'
@@ -282,21 +283,6 @@ function controlOf(request: HttpRequest, peerIsLoopback: boolean, settings: Http
 
 function sessionForbidden(reason: string): Refusal {
   return refused(403, 'FORBIDDEN', `sessions are neither opened nor controlled: ${reason}`)
-}
-
-/** A server does not upgrade HTTP/1.0 (RFC 9110, 7.8), and WebSocket begins with a GET. */
-function isUpgradeToWebSocket(request: HttpRequest): boolean {
-  if (request.method !== 'GET' || request.isHttp10) return false
-  return hasToken(request, 'upgrade', 'websocket') && hasToken(request, 'connection', 'upgrade')
-}
-
-/** True when the header is a list that holds the token. */
-function hasToken(request: HttpRequest, header: string, token: string): boolean {
-  const list = request.headers.get(header) ?? ''
-  return list
-    .toLowerCase()
-    .split(/[ \t]*,[ \t]*/)
-    .includes(token)
 }
 
 function noItemName(name: string): string {

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto'
 import type { ClientErrorCode } from '#src/errors.ts'
 import type { HttpRequest } from './http-request.ts'
 import type { HeaderList } from './http-response.ts'
+import { hasToken } from './http-upgrade.ts'
 import { acceptDeflate, type ExtensionOffer, extensionOffersOf } from './websocket-deflate.ts'
 
 /** The settings that a handshake is held against; their meaning is told in config.ts. */
@@ -41,7 +42,6 @@ const VERSION = '13'
 const KEY_EXP = /^[A-Za-z0-9+/]{22}==$/
 /** Says, hashed with the key, that the server speaks WebSocket and did not only echo (RFC 6455, 1.3). */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-const LIST_EXP = /[ \t]*,[ \t]*/
 
 const VERSION_HEADER = ['Sec-WebSocket-Version', VERSION] as const
 const UPGRADE_HEADERS: HeaderList = [VERSION_HEADER, ['Upgrade', 'websocket'], ['Connection', 'Upgrade']]
@@ -87,12 +87,6 @@ function invalid(message: string): UpgradeRefusal {
 
 function upgradeRequired(message: string): UpgradeRefusal {
   return refused(426, message, UPGRADE_HEADERS)
-}
-
-/** Whether the header is a list that holds the token, in whatever case. */
-function hasToken(request: HttpRequest, name: string, token: string): boolean {
-  const value = request.headers.get(name)
-  return value?.toLowerCase().split(LIST_EXP).includes(token) === true
 }
 
 function offersOf(request: HttpRequest): readonly ExtensionOffer[] | null {
