@@ -13,6 +13,7 @@
 
 import { copyBytes } from '#src/bytes.ts'
 import type { Encoding, Transport } from '#src/domain/session-request.ts'
+import { closingEvent } from './client-event.ts'
 
 const SEQ = Buffer.from(',"seq":')
 const SNAPSHOT = Buffer.from(',"snapshot":true')
@@ -181,7 +182,7 @@ class JsonStream implements StreamCodec {
   }
 
   closing(code: string, message: string, retryMs: number): Buffer {
-    const text = JSON.stringify({ closing: { code, message, ...(retryMs > 0 ? { retryMs } : {}) } })
+    const text = closingEvent({ code, message }, retryMs > 0 ? retryMs : null)
     const retry = this.hasHead && retryMs > 0 ? `retry: ${retryMs}\n` : ''
     return Buffer.concat([Buffer.from(retry), this.#start, Buffer.from(text), this.#end])
   }
