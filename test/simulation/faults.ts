@@ -122,7 +122,7 @@ export function chooseSurroundings(random: Random): Surroundings {
     windowBytes,
     resumeMs: play.resumes ? random.pick([60, 800, 10_000]) : 0,
     resumeEntriesMax: random.pick([4, 256, 256]),
-    resumeEventBytes: random.pick([1_024, 65_536]),
+    resumeEventBytes: random.pick([150, 65_536]),
     pollWaitMs: random.pick([50, 1_000]),
     sessionBandwidthMin: 500,
     sessionsMax: random.pick([4, 1_000]),
