@@ -10,6 +10,10 @@ const NAME_LENGTH = 16
 const COUNTED = [
   'sessions',
   'sessions_unbound',
+  'sessions_opened_total',
+  'sessions_recovered_total',
+  'sessions_restarted_total',
+  'sessions_unknown_total',
   'connections_total',
   'connections_refused_total',
   'connections_stalled_total',

@@ -28,6 +28,9 @@ const BIND_PARAMETERS = [...SUBSCRIPTION_PARAMETERS, ...SESSION_PARAMETERS]
 const SESSION_ID_EXP = /^[A-Za-z0-9_-]{22}$/
 const EVENT_ID_EXP = /^([A-Za-z0-9_-]{22})\.(\d{1,16})$/
 
+/** What a poll may ask for; it is held for no longer than the server's pollWaitMs, which is not more either. */
+const WAIT_MS_MAX = 600_000
+
 export function readBind(request: HttpRequest, transport: Transport, settings: BindSettings): BindRequest | Fault {
   const query = new QueryParameters(request.query, BIND_PARAMETERS)
   const opening = query.has('items') ? readSubscription(query, QUERY_SUBSCRIPTION_ID, settings) : null
@@ -39,7 +42,8 @@ export function readBind(request: HttpRequest, transport: Transport, settings: B
   const maxBandwidth = query.integer('maxBandwidth', settings.sessionBandwidthMin, MAX_BANDWIDTH_MAX, 0)
   const encoding = query.choice<Encoding>('encoding', ['json', 'terse'])
   if (encoding === 'terse' && transport === 'sse') query.fail('parameter "encoding" must be json over SSE')
-  const waitMs = query.integer('wait', 0, settings.pollWaitMs, transport === 'poll' ? settings.pollWaitMs : 0)
+  const wishedMs = query.integer('wait', 0, WAIT_MS_MAX, settings.pollWaitMs)
+  const waitMs = transport === 'poll' ? Math.min(wishedMs, settings.pollWaitMs) : 0
   if (query.fault !== null) return query.fault
   const requests = request.method === 'POST' ? readRequests(request.body ?? '', settings) : []
   return { transport, encoding, resume, mayOpen, opening, maxDelayMs, maxBandwidth, requests, waitMs }

@@ -121,6 +121,16 @@ export const METRICS = {
   items: gauge('millrace_items', 'Items held.'),
   sessions: gauge('millrace_sessions', 'Sessions, with a stream or without.'),
   sessionsUnbound: gauge('millrace_sessions_unbound', 'Sessions that have no stream at present.'),
+  sessionsOpened: counter('millrace_sessions_opened_total', 'Sessions that were opened.'),
+  sessionsRecovered: counter(
+    'millrace_sessions_recovered_total',
+    'Streams that took a session up where their client was; of polls those that tell so.',
+  ),
+  sessionsRestarted: counter(
+    'millrace_sessions_restarted_total',
+    'Streams whose session had to begin anew, as it could not go on where their client was.',
+  ),
+  sessionsUnknown: counter('millrace_sessions_unknown_total', 'Streams that asked for a session that is no more.'),
   connections: gauge('millrace_connections', 'Open connections of clients.'),
   connectionsOpened: counter('millrace_connections_total', 'Connections of clients that were let in.'),
   connectionsRefused: counter('millrace_connections_refused_total', 'Connections of clients that were not let in.'),

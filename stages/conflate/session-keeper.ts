@@ -151,6 +151,7 @@ export class SessionKeeper implements SessionOwner {
     if (!this.#deps.hasRoom(edge)) return false
     const known = resume === null ? null : this.find(resume.session)
     if (known === null) {
+      if (resume !== null) this.#deps.metrics.add(M.sessionsUnknown, 1)
       if (resume !== null && !mayOpen) this.#deps.tellRefused(edge, slot, generation, 'SESSION_UNKNOWN')
       else this.#open(edge, slot, generation, text)
       return true
@@ -395,6 +396,7 @@ export class SessionKeeper implements SessionOwner {
       return
     }
     tellOpened(edge, slot, generation, session.id)
+    this.#deps.metrics.add(M.sessionsOpened, 1)
     this.#welcome(session, session.startedAt, bind.resume === null ? 'new' : { why: 'SESSION_UNKNOWN', kept: null })
     this.#deps.carryOut(session, bind)
   }
@@ -414,6 +416,7 @@ export class SessionKeeper implements SessionOwner {
       this.#welcome(session, position, 'recovered')
     } else {
       this.#rewinder.restart(session)
+      this.#deps.metrics.add(M.sessionsRestarted, 1)
       this.#welcome(session, session.sentAt, {
         why: why as Renewal['why'],
         kept: {
@@ -442,9 +445,10 @@ export class SessionKeeper implements SessionOwner {
 
   /** The stream's first record; with it goes what waits. */
   #welcome(session: Session, position: number, recovery: 'new' | 'recovered' | Renewal): void {
-    const { epoch, keepaliveMs, resumeMs, wheel } = this.#deps
+    const { epoch, keepaliveMs, resumeMs, wheel, metrics } = this.#deps
     // A poll that goes on where the one before ended needs no greeting.
     const isGreeted = session.isPoll && recovery === 'recovered'
+    if (recovery === 'recovered' && !isGreeted) metrics.add(M.sessionsRecovered, 1)
     session.welcome = isGreeted
       ? null
       : welcomeEvent({ session: session.id, epoch, position, keepaliveMs, resumeMs, recovery })

@@ -3,8 +3,7 @@
  * confirms it. The first poll is not held, so that its welcome comes at once. An answer that brings nothing sooner than
  * EMPTY_POLL_MS is no reason to ask again before that: whoever lies between may not let polls be held.
  *
- * A poll asks to be held for no longer than a stream may be silent. A server that holds polls for less refuses to be asked
- * so, and is not asked again.
+ * A poll asks to be held for no longer than a stream may be silent.
  */
 
 import { Control, failureOf, post, refusalOf } from './http.ts'
@@ -21,6 +20,8 @@ import {
 } from './transport.ts'
 
 const EMPTY_POLL_MS = 1_000
+/** The most that a server lets be asked for. */
+const WAIT_MS_MAX = 600_000
 const NDJSON = 'application/x-ndjson'
 
 export const openPoll: OpenStream = (runtime, request, sink) => new PollStream(runtime, request, sink)
@@ -30,7 +31,6 @@ class PollStream implements Stream {
   readonly #control: Control
   readonly #sink: StreamSink
   readonly #abort = new AbortController()
-  #hasWait = true
 
   constructor(runtime: TransportRuntime, request: StreamRequest, sink: StreamSink) {
     this.#sink = sink
@@ -71,11 +71,7 @@ class PollStream implements Stream {
   async #pollAgain(runtime: TransportRuntime, request: StreamRequest): Promise<StreamEnd | null> {
     const askedMs = runtime.nowMs()
     const query = request.pollQuery()
-    const end = await this.#poll(runtime, request, this.#hasWait ? `${query}&wait=${request.waitMs()}` : query, '')
-    if (end?.code === 'QUERY_INVALID' && this.#hasWait) {
-      this.#hasWait = false
-      return null
-    }
+    const end = await this.#poll(runtime, request, `${query}&wait=${Math.min(request.waitMs(), WAIT_MS_MAX)}`, '')
     const restMs = askedMs + EMPTY_POLL_MS - runtime.nowMs()
     // The same question again: the position is where it was.
     if (end === null && restMs > 0 && request.pollQuery() === query) await sleep(runtime, restMs, this.#abort.signal)

@@ -59,18 +59,6 @@ test('[CL43] an answer that brings nothing at once is not asked for again at onc
   t.is(bench.network.exchanges.length, 4, 'this one was held')
 })
 
-test('[CL43] a server that holds polls for less is asked without a time', async t => {
-  const bench = await open()
-  await bench.network.last.answer(200, 'a\n')
-  await bench.network.last.answer(400, '{"error":{"code":"QUERY_INVALID","message":"wait"}}')
-  t.is(bench.network.last.url, 'http://server.test/base/poll?session=S&position=0')
-  bench.position = 1
-  await bench.network.last.answer(200, 'b\n')
-  t.is(bench.network.last.url, 'http://server.test/base/poll?session=S&position=1')
-  await bench.network.last.answer(400, '{"error":{"code":"QUERY_INVALID","message":"else"}}')
-  t.is(bench.sink.take().at(-1), 'ended QUERY_INVALID 400')
-})
-
 test('[CL43] who is closed while waiting leaves no timer, and polls no more', async t => {
   const bench = await open()
   await bench.network.last.answer(200, 'a\n')

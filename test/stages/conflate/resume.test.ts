@@ -93,6 +93,16 @@ function data(lines: readonly Line[]): Line[] {
   return lines.filter(({ item }) => item !== undefined)
 }
 
+/** What became of the streams that were asked for. */
+function outcomesOf({ metrics }: CoreBench): object {
+  return {
+    opened: metrics.get(M.sessionsOpened),
+    recovered: metrics.get(M.sessionsRecovered),
+    restarted: metrics.get(M.sessionsRestarted),
+    unknown: metrics.get(M.sessionsUnknown),
+  }
+}
+
 function subscribe(bench: CoreBench, number: number, wish: Partial<SubscriptionRequest>): void {
   bench.control(ID, { kind: 'subscribe', number, subscription: subscriptionOf(wish) })
 }
@@ -182,6 +192,7 @@ test('[S50] a position that was never sent, or is too old, lets the session begi
   lines = client.handleAll()
   t.like(lines[0], { recovered: false, why: 'POSITION_UNKNOWN' })
   t.is(data(lines).length, 1)
+  t.deepEqual(outcomesOf(bench), { opened: 1, recovered: 1, restarted: 2, unknown: 0 })
 })
 
 test('[S50] a session without a stream ends after resumeMs, and is unknown then', t => {
@@ -195,6 +206,7 @@ test('[S50] a session without a stream ends after resumeMs, and is unknown then'
   client.resume()
   bench.takeAll()
   t.deepEqual(bench.refusals, ['SESSION_UNKNOWN'])
+  t.deepEqual(outcomesOf(bench), { opened: 1, recovered: 0, restarted: 0, unknown: 1 })
 })
 
 test('[S51] a stream that is taken up elsewhere gets its last words, and only behind its end the new one begins', t => {
