@@ -52,7 +52,7 @@ export type ClientErrorCode =
   | 'SERVER_BUSY' // a queue on the way is full: come back
   | 'SERVER_CLOSING'
   | 'UPDATES_LOST' // raw mode with onLost=end: the client fell behind the log
-  | 'NO_PROGRESS' // the connection took no byte for stallTimeoutMs
+  | 'NO_PROGRESS' // the connection took, or confirmed, no byte for stallTimeoutMs
   | 'SESSION_UNKNOWN' // no such session: it has ended, or never was
   | 'SESSION_REBOUND' // another stream has taken the session
   | 'SESSION_DESTROYED' // the client asked for its end

@@ -47,6 +47,9 @@ const HEAP_BYTES_MIN = 8 << 20
 const HEAP_RING_PARTS = 3
 const TOKENS_MAX = 1 << 16
 /** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
+/** Of what a session that ends was told, what goes with its last words. */
+const LAST_LETTERS_MAX = 2_048
+const LAST_BYTES_MAX = 8_192
 const NEAR_PARTS = 4
 
 /** Of a second's bandwidth, so much goes in one flush; but not less than this many bytes. */
@@ -182,24 +185,22 @@ export class Batch implements Stage {
       return
     }
     session.state = ENDING
-    this.#closeStream(session, session, code, message, retryMs)
+    const said = STREAM_CODECS[session.codec]!.closing(code, message, retryMs)
+    this.#closeStream(session, session, code, Buffer.concat([...untold(session), said]))
   }
 
   /** Queues the last words of a session's stream; the session lives on. */
   unbind(session: Session, code: ClientErrorCode, message: string, retryMs: number): void {
-    this.#closeStream(session, null, code, message, retryMs)
+    this.#closeStream(session, null, code, STREAM_CODECS[session.codec]!.closing(code, message, retryMs))
   }
 
   #closeStream(
-    { edge, slot, generation, codec }: Session,
+    { edge, slot, generation }: Session,
     ending: Session | null,
     code: ClientErrorCode,
-    message: string,
-    retryMs: number,
+    bytes: Buffer,
   ): void {
-    const bytes = STREAM_CODECS[codec]!.closing(code, message, retryMs)
-    const closeCode = closeCodeOf(code)
-    this.#flows[edge]!.ending.push({ slot, generation, closeCode, bytes, session: ending })
+    this.#flows[edge]!.ending.push({ slot, generation, closeCode: closeCodeOf(code), bytes, session: ending })
   }
 
   /** Whether the edge is `writesMax` behind or more; then it wakes this thread when it has done some. */
@@ -468,6 +469,14 @@ export class Batch implements Stage {
     }
     return done
   }
+}
+
+/** What a session that ends was told and not sent: answers, above all. Only so much of it that an edge's ring has room. */
+function untold({ codec, welcome, events }: Session): Buffer[] {
+  const texts = events?.waiting(LAST_LETTERS_MAX) ?? []
+  if (welcome !== null) texts.unshift(welcome)
+  const bodies = texts.map(text => STREAM_CODECS[codec]!.event(text))
+  return bodies.reduce((sum, { length }) => sum + length, 0) > LAST_BYTES_MAX ? [] : bodies
 }
 
 /** First again, in the order it was. */

@@ -133,16 +133,20 @@ export class EdgeControl {
     }
     const awaited = session === null ? 0 : SessionRequests.answersOf(text.requests)
     const answering: Answering = { edge, slot, generation, lines: [], awaited }
+    const onRefused = (line: string): void => {
+      answering.lines.push(line)
+    }
     if (session === null || awaited === 0) {
-      if (session !== null) this.requests.handleAll(session, text.requests, () => {})
+      if (session !== null) this.requests.handleAll(session, text.requests, onRefused)
       else answering.awaited = UNKNOWN_SESSION
       this.#owedAnswers.push(answering)
       return
     }
-    this.requests.handleAll(session, text.requests, line => {
+    const onAnswered = (line: string): void => {
       answering.lines.push(line)
       if (--answering.awaited === 0) this.#owedAnswers.push(answering)
-    })
+    }
+    this.requests.handleAll(session, text.requests, onAnswered, onRefused)
   }
 
   /** Tells the answers that are whole, as far as there is room. Returns how many. */

@@ -404,7 +404,7 @@ export class SessionKeeper implements SessionOwner {
   /** Begins another stream of a session that has none; its edge's queue has room. */
   #rebind(session: Session, { edge, slot, generation, text }: PendingBind): void {
     const { position } = text.bind.resume!
-    const { encoding } = session.binding
+    const { encoding, transport } = session.binding
     this.#deps.tellOpened(edge, slot, generation, session.id)
     this.#unbound.delete(session)
     this.#deps.wheel.cancel(session)
@@ -413,7 +413,10 @@ export class SessionKeeper implements SessionOwner {
     if (why === null) {
       this.#rewinder.rewind(session, position)
       this.confirm(session, position)
-      this.#welcome(session, position, 'recovered')
+      // A poll that goes on where the poll before ended needs no greeting.
+      const isGreeted = session.isPoll && transport === 'poll'
+      if (!isGreeted) this.#deps.metrics.add(M.sessionsRecovered, 1)
+      this.#welcome(session, position, isGreeted ? null : 'recovered')
     } else {
       this.#rewinder.restart(session)
       this.#deps.metrics.add(M.sessionsRestarted, 1)
@@ -443,15 +446,11 @@ export class SessionKeeper implements SessionOwner {
     edge.sessions[slot] = session
   }
 
-  /** The stream's first record; with it goes what waits. */
-  #welcome(session: Session, position: number, recovery: 'new' | 'recovered' | Renewal): void {
-    const { epoch, keepaliveMs, resumeMs, wheel, metrics } = this.#deps
-    // A poll that goes on where the one before ended needs no greeting.
-    const isGreeted = session.isPoll && recovery === 'recovered'
-    if (recovery === 'recovered' && !isGreeted) metrics.add(M.sessionsRecovered, 1)
-    session.welcome = isGreeted
-      ? null
-      : welcomeEvent({ session: session.id, epoch, position, keepaliveMs, resumeMs, recovery })
+  /** The stream's first record, null for none; with it goes what waits. */
+  #welcome(session: Session, position: number, recovery: 'new' | 'recovered' | Renewal | null): void {
+    const { epoch, keepaliveMs, resumeMs, wheel } = this.#deps
+    session.welcome =
+      recovery === null ? null : welcomeEvent({ session: session.id, epoch, position, keepaliveMs, resumeMs, recovery })
     if (session.isPoll) wheel.schedule(session, this.nowMs + session.waitMs)
     this.#settle(session)
   }

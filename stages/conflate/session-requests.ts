@@ -49,9 +49,17 @@ export class SessionRequests {
     this.handleAll(session, bind.requests, text => this.#tell(session, text))
   }
 
-  /** `onAnswered` is called once for each request that is answered, now or later. */
-  handleAll(session: Session, requests: readonly SessionRequest[], onAnswered: OnAnswered): void {
-    for (const request of requests) this.#handle(session, request, onAnswered)
+  /**
+   * `onAnswered` is called once for each request that is answered, now or later; `onRefused` at once for each that has no
+   * number and was not carried out.
+   */
+  handleAll(
+    session: Session,
+    requests: readonly SessionRequest[],
+    onAnswered: OnAnswered,
+    onRefused: OnAnswered = onAnswered,
+  ): void {
+    for (const request of requests) this.#handle(session, request, onAnswered, onRefused)
   }
 
   /** How many of the requests are going to be answered. */
@@ -64,7 +72,7 @@ export class SessionRequests {
     this.#refuseHeld(session, 'SESSION_UNKNOWN', 'the session has ended')
   }
 
-  #handle(session: Session, request: SessionRequest, onAnswered: OnAnswered): void {
+  #handle(session: Session, request: SessionRequest, onAnswered: OnAnswered, onRefused: OnAnswered): void {
     if (session.state >= ENDING) {
       // Behind a destroy nothing is carried out.
       if (isAnswered(request)) onAnswered(refusal(numberOf(request), 'SESSION_UNKNOWN', 'the session has ended'))
@@ -78,7 +86,7 @@ export class SessionRequests {
     if (number === null) {
       const error = this.#perform(session, request)
       if (isAnswered(request)) onAnswered(answerEvent(null, error))
-      else if (error !== null) this.#tell(session, answerEvent(null, error))
+      else if (error !== null) onRefused(answerEvent(null, error))
       return
     }
     session.requests ??= new RequestOrder()
@@ -103,10 +111,13 @@ export class SessionRequests {
   }
 
   #performNext(session: Session, order: RequestOrder, request: SessionRequest, onAnswered: OnAnswered): void {
-    const error = this.#perform(session, request)
+    const isLast = request.kind === 'destroy' && session.state < ENDING
+    const error = isLast ? null : this.#perform(session, request)
     const text = answerEvent(order.next, error)
     order.answered(text)
     onAnswered(text)
+    // Its answer goes out with the session's last words.
+    if (isLast) this.#perform(session, request)
   }
 
   #performHeld(session: Session, order: RequestOrder): void {
@@ -146,7 +157,7 @@ export class SessionRequests {
     const { sessions, subscriber, messages } = this.#deps
     if (session.state >= ENDING) return { code: 'SESSION_UNKNOWN', message: 'the session has ended' }
     if (request.kind === 'bad') return { code: request.code, message: request.message }
-    if (session.events?.hasRoom === false) {
+    if (session.events?.hasRoom === false && request.kind !== 'destroy') {
       return { code: 'SERVER_BUSY', message: 'the stream has not brought what earlier requests have led to' }
     }
     switch (request.kind) {

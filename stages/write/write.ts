@@ -219,7 +219,10 @@ export class Write implements Stage {
       address: connection.socket.remoteAddress,
       pendingBytes: connection.pendingBytes,
     })
-    const error = { code: 'NO_PROGRESS', message: `the connection took no byte for ${config.stallTimeoutMs} ms` }
+    const error = {
+      code: 'NO_PROGRESS',
+      message: `the connection took, or confirmed, no byte for ${config.stallTimeoutMs} ms`,
+    }
     const last = STREAM_CODECS[connection.codec]!.event(closingEvent(error, 0))
     this.endStream(connection, last, CLOSE_NO_PROGRESS, nowMs)
   }

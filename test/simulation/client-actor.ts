@@ -49,6 +49,8 @@ interface Attempt {
   readonly isToBeLost: boolean
   /** Of the last words. */
   closing: string
+  /** Events have come that are of no flush. */
+  hasLastWords: boolean
 }
 
 /** When a client comes back whose request was refused because something is full. */
@@ -222,7 +224,15 @@ export class ClientActor {
     const isToBeLost = !this.#isSettling && asked.transport === 'poll' && random.chance(FAULTS.lostPoll)
     const connection = this.#connectionFor(asked)
     const sinceMs = this.#network.clock.nowMs()
-    const attempt: Attempt = { connection, asked, sinceMs, hasBegun: false, isToBeLost, closing: '' }
+    const attempt: Attempt = {
+      connection,
+      asked,
+      sinceMs,
+      hasBegun: false,
+      isToBeLost,
+      closing: '',
+      hasLastWords: false,
+    }
     this.#current = attempt
     this.#network.expect(connection, asked)
     const listener = {
@@ -416,14 +426,19 @@ export class ClientActor {
     else if (attempt === this.#current) this.#believe(attempt, record)
     if (attempt !== this.#believed || record.session !== undefined) return
     const position = this.#network.positionsOf(attempt.connection)[attempt.connection.flushesRead]
-    assert.ok(position !== undefined, `client ${this.id}: a record of no flush: ${json}`)
-    this.view!.take(record, json, position)
+    if (position === undefined) {
+      // What a session that ends was told, and not sent, goes with its last words.
+      attempt.hasLastWords = true
+      assert.equal(record.item, undefined, `client ${this.id}: data of no flush: ${json}`)
+    }
+    this.view!.take(record, json, position ?? Number.NaN)
   }
 
   #onFlush(attempt: Attempt, position: number): void {
     const { connection } = attempt
     const sent = this.#network.positionsOf(connection)[connection.flushesRead++]
     assert.equal(position, sent, `client ${this.id}: a flush is as it was sent`)
+    assert.ok(!attempt.hasLastWords, `client ${this.id}: nothing but the end follows what is of no flush`)
     if (!attempt.hasBegun) {
       attempt.hasBegun = true
       if (attempt === this.#current) this.#believe(attempt, {})

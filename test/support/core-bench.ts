@@ -143,10 +143,21 @@ export class CoreBench {
 
   /** What a client asks of its session; answers go into its stream. */
   control(session: string, ...requests: readonly SessionRequest[]): void {
-    const text = JSON.stringify({ session, requests })
+    this.#ask(0, true, { session, requests })
+  }
+
+  /** The same on a connection of its own, which gets the answers. */
+  post(slot: number, session: string, ...requests: readonly SessionRequest[]): void {
+    this.#ask(slot, false, { session, requests })
+  }
+
+  #ask(slot: number, isInStream: boolean, asked: object): void {
+    const text = JSON.stringify(asked)
     const { producer } = this.#control
     const claim = producer.claim(CONTROL_TEXT_3 + textBytesMax(text))
-    producer.memory.words[(claim >> 2) + 2] = 1
+    producer.memory.words[claim >> 2] = slot
+    producer.memory.words[(claim >> 2) + 1] = 1
+    producer.memory.words[(claim >> 2) + 2] = isInStream ? 1 : 0
     producer.commit(CONTROL, CONTROL_TEXT_3 + writeText(producer.memory, claim + CONTROL_TEXT_3, text))
     producer.publish()
   }

@@ -190,3 +190,79 @@ test('[S62] room for raw logs is never made by ending the session that asks for 
   bench.settle()
   t.is(bench.core.conflate.sessions.count, 2)
 })
+
+test('[S64] a session that is destroyed says first what it was told: its answers above all (found: they were lost)', t => {
+  const bench = setUp()
+  bench.open(0, 1, { items: ['A'] })
+  take(bench)
+  bench.control(
+    ID,
+    { kind: 'limits', number: 1, maxBandwidth: null, maxDelayMs: 100 },
+    { kind: 'destroy', number: 2 },
+    { kind: 'pause', number: 3, id: 0 },
+  )
+  bench.settle()
+  const last = bench.takeAll().at(-1)!
+  t.is(last.type, 'end')
+  const lines = last.text.trim().split('\n')
+  t.deepEqual(
+    lines.slice(0, -1).map(line => JSON.parse(line)),
+    [{ limits: { maxBandwidth: null, maxDelay: 100 } }, { answer: 1 }, { answer: 2 }],
+  )
+  t.regex(lines.at(-1)!, /^\{"closing":\{"code":"SESSION_DESTROYED"/)
+})
+
+test('[S64] a poll that opens a session and destroys it is answered with all of it', t => {
+  const bench = setUp()
+  const subscription = subscriptionOf({ id: 1, items: ['A'] })
+  const requests: SessionRequest[] = [
+    { kind: 'subscribe', number: 1, subscription },
+    { kind: 'destroy', number: 2 },
+  ]
+  bench.open(0, 1, { transport: 'poll', mayOpen: true, requests })
+  bench.settle()
+  const lines = bench
+    .takeAll()
+    .map(({ text }) => text)
+    .join('')
+    .trim()
+    .split('\n')
+  t.deepEqual(
+    lines.map(line => Object.keys(JSON.parse(line))[0]),
+    ['session', 'subscribed', 'answer', 'answer', 'closing'],
+  )
+})
+
+test('[S65] a POST is answered what it was refused, with or without a number (found: the stream was told)', t => {
+  const bench = setUp()
+  bench.open(0, 1, { items: ['A'] })
+  take(bench)
+  bench.post(3, ID, { kind: 'pause', number: null, id: 7 }, { kind: 'pause', number: null, id: 0 })
+  t.notRegex(take(bench), /SUBSCRIPTION_UNKNOWN/)
+  bench.post(3, ID, { kind: 'resume', number: null, id: 8 }, { kind: 'resume', number: 1, id: 0 })
+  t.notRegex(take(bench), /SUBSCRIPTION_UNKNOWN/)
+  t.deepEqual(
+    bench.answers.map(({ status, body }) => [status, body.match(/"answer":(?:null|\d+)|_UNKNOWN/g)]),
+    [
+      [200, ['"answer":null', '_UNKNOWN']],
+      [200, ['"answer":null', '_UNKNOWN', '"answer":1']],
+    ],
+  )
+})
+
+test('[S66] a poll that takes over from a stream is welcomed, one that follows a poll is not (found: neither was)', t => {
+  const bench = setUp()
+  bench.open(0, 1, { items: ['A'] })
+  const first = take(bench)
+  const position = Number(/\{"position":(\d+)\}\n$/.exec(first)![1])
+  loseStream(bench)
+  bench.open(0, 2, { transport: 'poll', resume: { session: ID, position }, waitMs: 0 })
+  const polled = take(bench)
+  t.regex(polled, /^\{"session":.*"recovered":true/)
+  bench.close(0, 2)
+  const next = Number(/\{"position":(\d+)\}\n$/.exec(polled)![1])
+  bench.open(0, 3, { transport: 'poll', resume: { session: ID, position: next }, waitMs: 0 })
+  bench.settle()
+  bench.turn(10)
+  t.regex(take(bench), /^\n?\{"position":\d+\}\n$/)
+})
