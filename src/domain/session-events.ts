@@ -9,9 +9,10 @@
 
 export class SessionEvents {
   readonly #bytesMax: number
-  readonly #texts: string[] = []
+  /** Begun with what comes first: an array that grows keeps room for 16 more, and most sessions have one event. */
+  #texts: string[] = []
   /** Of those that were sent: the position of their flush. */
-  readonly #sentAt: number[] = []
+  #sentAt: number[] = []
   #bytes = 0
   #waitingBytes = 0
   horizon = 0
@@ -40,7 +41,8 @@ export class SessionEvents {
       this.#giveUp()
       return
     }
-    this.#texts.push(text)
+    if (this.#texts.length === 0) this.#texts = [text]
+    else this.#texts.push(text)
     this.#bytes += text.length
     this.#waitingBytes += text.length
     while (this.#bytes > this.#bytesMax && this.#sentAt.length > 0) this.horizon = this.#dropFirst()
@@ -63,7 +65,8 @@ export class SessionEvents {
   sent(count: number, position: number): void {
     for (let i = 0; i < count; i++) {
       this.#waitingBytes -= this.#texts[this.#sentAt.length]!.length
-      this.#sentAt.push(position)
+      if (this.#sentAt.length === 0) this.#sentAt = [position]
+      else this.#sentAt.push(position)
     }
   }
 

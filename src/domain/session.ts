@@ -38,6 +38,8 @@ export interface SessionOwner {
   onTimer(session: Session, nowMs: number): void
 }
 
+const NO_SUBSCRIPTIONS: readonly Subscription[] = []
+
 /** Where a session's stream is. */
 export interface Binding {
   readonly edge: number
@@ -53,7 +55,8 @@ export class Session implements Timed {
   readonly sinceMs: number
   /** The core's position when it began. */
   readonly startedAt: number
-  readonly subscriptions: Subscription[] = []
+  /** Replaced as it changes: an array that grows keeps room for 16 more, which is more than the rest of a small session. */
+  subscriptions: readonly Subscription[] = NO_SUBSCRIPTIONS
   /** Its present stream, or its last one. */
   binding: Binding
   /** Of the binding, side by side for the hot path: the place of its encoding in caches, and where it is. */

@@ -103,7 +103,7 @@ export class Subscriber {
     if (session.count + names.length > settings.sessionItemsMax) return tooManyItems(settings.sessionItemsMax)
     const found = this.#findItems(session, names, subscription)
     if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
-    session.subscriptions.push(subscription)
+    session.subscriptions = [...session.subscriptions, subscription]
     session.isTagged ||= request.id !== 0
     tell(session, subscribedEvent(request.id, found.length, frequencyOf(intervalMs)))
     this.#deps.interests.reserve(session, found.length)
@@ -123,7 +123,7 @@ export class Subscriber {
       if (interests.owners[interest] === subscription) this.#remove(session, interest)
     }
     for (const prefix of subscription.prefixes) this.#followers.remove(prefix, session, subscription)
-    session.subscriptions.splice(session.subscriptions.indexOf(subscription), 1)
+    session.subscriptions = session.subscriptions.filter(each => each !== subscription)
     tell(session, unsubscribedEvent(id, error))
     return true
   }
@@ -169,7 +169,7 @@ export class Subscriber {
     for (const subscription of session.subscriptions) {
       for (const prefix of subscription.prefixes) this.#followers.remove(prefix, session, subscription)
     }
-    session.subscriptions.length = 0
+    session.subscriptions = []
   }
 
   /** What frequency limits hold back goes now. */

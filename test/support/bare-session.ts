@@ -21,7 +21,7 @@ export function bareSession(
   session.codec = 1
   session.bucket = bucket
   const subscription = new Subscription(subscriptionOf({}), 0, 0)
-  session.subscriptions.push(subscription)
+  session.subscriptions = [...session.subscriptions, subscription]
   table.reserve(session, count)
   for (let i = 0; i < count; i++) table.add(session, subscription)
   return session
