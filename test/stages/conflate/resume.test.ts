@@ -1,97 +1,12 @@
 /** Sessions that are taken up again, at a core alone: what was handled is not repeated, what was not comes again. */
 
 import test, { type ExecutionContext } from 'ava'
-import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
-import type { SubscriptionRequest } from '#src/domain/session-request.ts'
+
 import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
-import { sessionIdOf, subscriptionOf } from '#test/support/bind.ts'
-import { CoreBench } from '#test/support/core-bench.ts'
+import type { CoreBench } from '#test/support/core-bench.ts'
+import { data, ID, type Line, setUp, subscribe } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
-
-interface Line {
-  readonly sub?: number
-  readonly item?: string
-  readonly seq?: number
-  readonly snapshot?: true
-  readonly fields?: Readonly<Record<string, string | null>>
-  readonly stale?: boolean
-  readonly deleted?: true
-  readonly lost?: number
-  readonly position?: number
-  readonly session?: string
-  readonly recovered?: boolean
-  readonly why?: string
-  readonly answer?: number
-  readonly subscribed?: number
-}
-
-const ID = sessionIdOf(0, 1)
-
-/** One client of one session: its flushes lie on the wire until it handles them. */
-class Client {
-  readonly bench: CoreBench
-  generation = 1
-  handled = 0
-  readonly wire: Line[][] = []
-
-  constructor(bench: CoreBench) {
-    this.bench = bench
-  }
-
-  receive(): void {
-    this.bench.settle()
-    for (const flush of this.bench.takeAll()) {
-      if (flush.type === 'flush' && flush.generations[0] === this.generation) {
-        this.wire.push(
-          flush.text
-            .trim()
-            .split('\n')
-            .map(line => JSON.parse(line) as Line),
-        )
-      }
-    }
-  }
-
-  /** Handles the first flush on the wire. */
-  handle(): Line[] {
-    const lines = this.wire.shift() ?? []
-    const { position, session } = lines.at(-1) ?? {}
-    if (position !== undefined && session === undefined) this.handled = position
-    return lines.filter(({ position: at, session: id }) => at === undefined || id !== undefined)
-  }
-
-  handleAll(): Line[] {
-    this.receive()
-    const lines: Line[] = []
-    while (this.wire.length > 0) lines.push(...this.handle())
-    this.bench.took(0, this.generation)
-    return lines
-  }
-
-  breakOff(): void {
-    this.bench.close(0, this.generation)
-    this.bench.settle()
-    this.bench.takeAll()
-    this.bench.took(0, this.generation)
-    this.wire.length = 0
-  }
-
-  resume(position = this.handled): void {
-    this.generation++
-    this.bench.open(0, this.generation, { resume: { session: ID, position } })
-    this.bench.settle()
-  }
-}
-
-function setUp(settings: ConstructorParameters<typeof CoreBench>[0] = {}) {
-  const bench = new CoreBench({ resumeMs: 60_000, ...settings })
-  return { bench, client: new Client(bench) }
-}
-
-function data(lines: readonly Line[]): Line[] {
-  return lines.filter(({ item }) => item !== undefined)
-}
 
 /** What became of the streams that were asked for. */
 function outcomesOf({ metrics }: CoreBench): object {
@@ -101,10 +16,6 @@ function outcomesOf({ metrics }: CoreBench): object {
     restarted: metrics.get(M.sessionsRestarted),
     unknown: metrics.get(M.sessionsUnknown),
   }
-}
-
-function subscribe(bench: CoreBench, number: number, wish: Partial<SubscriptionRequest>): void {
-  bench.control(ID, { kind: 'subscribe', number, subscription: subscriptionOf(wish) })
 }
 
 test('[S49] a session that is taken up behind all that it was sent gets what changed meanwhile, and nothing twice', t => {
@@ -421,107 +332,4 @@ test('[S54] in raw mode every update comes once and in order, whatever breaks, o
     )
   }
   t.true(resumed > 200 && lostTotal > 10, `${resumed} times taken up, ${lostTotal} lost`)
-})
-
-test('[S49] a mark is told again also when the item turned between the break and the flush (found: it was not)', t => {
-  const { bench, client } = setUp()
-  bench.feedLife(FEED_UP, 1)
-  bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
-  bench.open(0, 1, { items: ['A'] })
-  client.handleAll()
-  for (const bid of ['2', '3']) {
-    bench.feedLife(FEED_DOWN, 1)
-    client.receive()
-    bench.feedLife(FEED_UP, 1)
-    bench.feed({ item: 'A', fields: { bid } }, 1)
-    client.receive()
-    t.true(client.wire.length > 0, 'what was told is not handled')
-    client.breakOff()
-    client.generation++
-    bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
-    bench.feedLife(FEED_DOWN, 1)
-    t.is(data(client.handleAll()).findLast(({ stale }) => stale !== undefined)?.stale, true)
-    bench.feedLife(FEED_UP, 1)
-    bench.feed({ item: 'A', fields: { bid: `${bid}5` } }, 1)
-    t.is(data(client.handleAll()).findLast(({ stale }) => stale !== undefined)?.stale, false)
-  }
-})
-
-test('[S49] raw mode: behind a deletion and a loss the mark is told, as it may be another (found: it was not)', t => {
-  const { bench, client } = setUp({ rawLogUpdates: 4 })
-  bench.feedLife(FEED_UP, 1)
-  bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
-  bench.open(0, 1, { items: ['A'], mode: 'raw', onLost: 'snapshot' })
-  client.handleAll()
-  bench.feedLife(FEED_DOWN, 1)
-  t.true(data(client.handleAll()).at(-1)?.stale)
-  bench.feedLife(FEED_UP, 1)
-  bench.feed({ item: 'A', deleted: true }, 1)
-  bench.feed({ item: 'A', fields: { bid: '2' } }, 1)
-  client.receive()
-  client.breakOff()
-  client.generation++
-  bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
-  for (let bid = 3; bid < 10; bid++) bench.feed({ item: 'A', fields: { bid: String(bid) } }, 1)
-  const lines = data(client.handleAll())
-  t.true((lines[0]?.lost ?? 0) > 0)
-  t.deepEqual(lines.at(-1), { item: 'A', stale: false })
-})
-
-test('[S49] merge mode: a deletion that was not handled is told again', t => {
-  const { bench, client } = setUp()
-  bench.feed({ item: 'A', fields: { bid: '1' } })
-  bench.open(0, 1, { items: ['A'] })
-  client.handleAll()
-  bench.feed({ item: 'A', deleted: true })
-  client.receive()
-  client.breakOff()
-  client.resume()
-  t.deepEqual(data(client.handleAll()), [{ item: 'A', deleted: true }])
-})
-
-for (const isStale of [true, false]) {
-  test(`[S49] raw mode: behind a loss the mark is that of now, where the client knew ${isStale ? 'stale' : 'fresh'}`, t => {
-    const { bench, client } = setUp({ rawLogUpdates: 4 })
-    const turn = (to: boolean): void => {
-      bench.feedLife(to ? FEED_DOWN : FEED_UP, 1)
-      if (!to) bench.feed({ item: 'A', fields: { bid: '2' } }, 1)
-    }
-    bench.feedLife(FEED_UP, 1)
-    bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
-    bench.open(0, 1, { items: ['A'], mode: 'raw', onLost: 'snapshot' })
-    client.handleAll()
-    if (isStale) turn(true)
-    client.handleAll()
-    turn(!isStale)
-    client.receive()
-    client.breakOff()
-    client.generation++
-    bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
-    if (!isStale) bench.feedLife(FEED_UP, 1)
-    for (let bid = 3; bid < 10; bid++) bench.feed({ item: 'A', fields: { bid: String(bid) } }, 1)
-    if (!isStale) bench.feedLife(FEED_DOWN, 1)
-    const lines = data(client.handleAll())
-    t.true((lines[0]?.lost ?? 0) > 0)
-    t.is(lines.findLast(({ stale }) => stale !== undefined)?.stale, !isStale)
-  })
-}
-
-test('[S49] terse: what a view stands for is told again to who lost the flush that told it', t => {
-  const { bench } = setUp()
-  const came = (): string => {
-    bench.settle()
-    const flushes = bench.takeAll()
-    for (const { generations } of flushes) bench.took(0, generations[0]!)
-    return flushes.map(({ text }) => text).join('')
-  }
-  bench.open(0, 1, { items: ['A'], fields: ['bid'], encoding: 'terse' })
-  const position = Number(/\{"position":(\d+)\}\n$/.exec(came())![1])
-  bench.feed({ item: 'A', fields: { bid: '1' } })
-  t.regex(came(), /^=0\t0\tA\tbid$/m)
-  bench.close(0, 1)
-  bench.open(0, 2, { resume: { session: ID, position }, encoding: 'terse' })
-  const again = came()
-  t.regex(again, /"recovered":true/)
-  t.regex(again, /^=0\t0\tA\tbid$/m)
 })
