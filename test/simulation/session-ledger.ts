@@ -72,6 +72,7 @@ export class SessionLedger {
   #wasChanged = false
   /** More events waited than are kept: what was told is lost until it begins anew. */
   #hasGivenUp = false
+  #hasEverGivenUp = false
   #bandwidth: number
   #paidMs = 0
   readonly #lives = new Map<Subscription, SubscriptionLife>()
@@ -112,9 +113,9 @@ export class SessionLedger {
     return this.#bandwidth
   }
 
-  /** The session may tell its client that it was told too much. */
-  get hasGivenUp(): boolean {
-    return this.#hasGivenUp
+  /** The session may have told its client that it was told too much, on a stream that is read later, too. */
+  get hasEverGivenUp(): boolean {
+    return this.#hasEverGivenUp
   }
 
   /** It has had one stream, and what it had at its beginning. */
@@ -146,7 +147,10 @@ export class SessionLedger {
     if (life !== null) this.#lives.set(this.session.subscriptionOf(life.wish.id)!, life)
     if (!isOpening) this.#wasChanged = true
     this.told.push({ text, life, number })
-    if (this.session.events?.isGivenUp) this.#hasGivenUp = true
+    if (this.session.events?.isGivenUp) {
+      this.#hasGivenUp = true
+      this.#hasEverGivenUp = true
+    }
     this.#apply(record)
   }
 
