@@ -55,7 +55,7 @@ export class Session implements Timed {
   readonly sinceMs: number
   /** The core's position when it began. */
   readonly startedAt: number
-  /** Replaced as it changes: an array that grows keeps room for 16 more, which is more than the rest of a small session. */
+  /** Replaced as it changes: an array that grows by pushes keeps room for 16 more, and most sessions have one. */
   subscriptions: readonly Subscription[] = NO_SUBSCRIPTIONS
   /** Its present stream, or its last one. */
   binding: Binding

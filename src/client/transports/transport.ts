@@ -32,7 +32,7 @@ export interface StreamRequest {
   session(): string
   /** Parameters of the polls behind the first one, but for `wait`. */
   pollQuery(): string
-  /** How long a poll may be held, in ms: then it is known to be dead as any other stream is. */
+  /** How long a poll may be held, in ms: beyond it, like every other stream, it is known to be dead. */
   waitMs(): number
 }
 
