@@ -51,6 +51,7 @@ export type ClientErrorCode =
   | 'SESSIONS_TOO_MANY'
   | 'SERVER_BUSY' // a queue on the way is full: come back
   | 'SERVER_CLOSING'
+  | 'MODE_NOT_ALLOWED' // the item's rule does not let it be read in this mode
   | 'UPDATES_LOST' // raw mode with onLost=end: the client fell behind the log
   | 'NO_PROGRESS' // the connection took, or confirmed, no byte for stallTimeoutMs
   | 'SESSION_UNKNOWN' // no such session: it has ended, or never was

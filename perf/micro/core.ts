@@ -171,7 +171,10 @@ function open(producer: ReturnType<typeof createLocalQueue>['producer'], slot: n
 }
 
 function bindOf({ mode, maxDelayMs }: Load, items: readonly string[]): BindRequest {
-  const base = { id: 0, items, prefixes: [], fields: null, maxFrequency: 0, hasSnapshot: true } as const
+  const base = {
+    ...{ id: 0, items, prefixes: [], fields: null, filter: null, window: null },
+    ...{ maxFrequency: 0, hasSnapshot: true, historyMax: null, bufferSize: 0 },
+  }
   return {
     transport: 'ndjson',
     encoding: 'json',

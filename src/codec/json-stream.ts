@@ -22,6 +22,7 @@ const FIELDS = Buffer.from(',"fields":{')
 const STALE = Buffer.from(',"stale":true}')
 const FRESH = Buffer.from(',"stale":false}')
 const DELETED = Buffer.from(',"deleted":true}')
+const SNAPSHOT_END = Buffer.from(',"snapshotEnd":true}')
 const LOST = Buffer.from(',"lost":')
 const ID = Buffer.from('id: ')
 const SUB = Buffer.from('{"sub":')
@@ -54,7 +55,8 @@ export const ID_OFFSET = 4
 export const MARK_STALE = 0
 export const MARK_FRESH = 1
 export const MARK_DELETED = 2
-const MARKS = [STALE, FRESH, DELETED]
+export const MARK_SNAPSHOT_END = 3
+const MARKS = [STALE, FRESH, DELETED, SNAPSHOT_END]
 
 export interface StreamCodec {
   /** Sent on a silent stream so that both ends and what lies between see life. */

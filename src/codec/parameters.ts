@@ -100,6 +100,15 @@ export abstract class Parameters {
     return value ?? absent
   }
 
+  /** True, false, or a number from 1 to `max`; true when it is faulty. */
+  count(name: string, max: number): boolean | number {
+    const value = this.integerOf(name)
+    if (value >= 1 && value <= max) return value
+    const flag = this.flagOf(name)
+    if (flag === null) this.fail(`${this.named(name)} must be true, false, or an integer from 1 to ${max}`)
+    return flag ?? true
+  }
+
   /** One of the choices; the first when it is absent. */
   choice<T extends string>(name: string, choices: readonly [T, ...T[]]): T {
     if (!this.has(name)) return choices[0]

@@ -7,7 +7,7 @@
  */
 
 import { isName } from '#src/domain/names.ts'
-import type { Mode, OnLost, SubscriptionRequest } from '#src/domain/session-request.ts'
+import { isLoggedMode, type Mode, type OnLost, type SubscriptionRequest } from '#src/domain/session-request.ts'
 import { quoted } from './http-fields.ts'
 import type { Parameters } from './parameters.ts'
 
@@ -21,12 +21,25 @@ export interface SubscriptionLimits {
   readonly maxFrequencyCap: number
 }
 
-export const SUBSCRIPTION_PARAMETERS = ['items', 'fields', 'mode', 'maxFrequency', 'snapshot', 'onLost']
+export const SUBSCRIPTION_PARAMETERS = [
+  ...['items', 'fields', 'mode', 'maxFrequency', 'snapshot', 'onLost', 'bufferSize'],
+]
 
 /** The most updates a second of an item that anybody may ask for; more is the same as no limit. */
 export const MAX_FREQUENCY_MAX = 1_000
 /** The fewest: one in 31 years. */
 export const MAX_FREQUENCY_MIN = 1e-9
+
+/** The longest history and the largest buffer that anybody may ask for; an item's log bounds both. */
+const HISTORY_MAX = 100_000
+const BUFFER_SIZE_MAX = 1_000_000
+
+/** What has no effect in other modes. */
+const MODES_OF: readonly (readonly [name: string, modes: readonly Mode[]])[] = [
+  ['maxFrequency', ['merge', 'command']],
+  ['onLost', ['raw']],
+  ['bufferSize', ['distinct']],
+]
 
 const WILDCARD = '*'
 
@@ -34,15 +47,26 @@ const WILDCARD = '*'
 export function readSubscription(from: Parameters, id: number, limits: SubscriptionLimits): SubscriptionRequest {
   const { items, prefixes } = readItems(from, limits)
   const fields = readFields(from, limits)
-  const mode = from.choice<Mode>('mode', ['merge', 'raw'])
-  const maxFrequency = mode === 'raw' ? 0 : readFrequency(from, limits.maxFrequencyCap)
-  const hasSnapshot = from.flag('snapshot', true)
+  const mode = from.choice<Mode>('mode', ['merge', 'distinct', 'raw'])
+  const maxFrequency = isLoggedMode(mode) ? 0 : readFrequency(from, limits.maxFrequencyCap)
+  const historyMax = mode === 'distinct' ? readHistory(from) : null
+  const hasSnapshot = historyMax === null ? from.flag('snapshot', true) : historyMax > 0
   const onLost = from.choice<OnLost>('onLost', ['end', 'snapshot'])
-  if (mode === 'merge' && from.has('onLost')) from.fail(`${from.named('onLost')} is for mode raw`)
-  if (mode === 'raw' && from.has('maxFrequency')) {
-    from.fail(`${from.named('maxFrequency')} is for mode merge: raw gives every update`)
+  const bufferSize = from.integer('bufferSize', 1, BUFFER_SIZE_MAX, 0)
+  for (const [name, modes] of MODES_OF) {
+    if (!modes.includes(mode) && from.has(name)) from.fail(`${from.named(name)} is for mode ${modes.join(' and ')}`)
   }
-  return { id, items, prefixes, fields, mode, maxFrequency, hasSnapshot, onLost }
+  return {
+    ...{ id, items, prefixes, fields, mode, filter: null, window: null },
+    ...{ maxFrequency, hasSnapshot, historyMax, bufferSize, onLost },
+  }
+}
+
+/** How many updates the snapshot is of: 0 is none, null as many as is set for the item. */
+function readHistory(from: Parameters): number | null {
+  if (!from.has('snapshot')) return null
+  const wish = from.count('snapshot', HISTORY_MAX)
+  return typeof wish === 'number' ? wish : wish ? null : 0
 }
 
 /** Updates a second an item, 0 for no limit. A wish above the cap is cut to it, and so is no wish. */

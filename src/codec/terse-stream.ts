@@ -34,8 +34,8 @@ const DIGITS = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz')
 const SPLIT = 60_466_176
 const SPLIT_DIGITS = 5
 
-/** By MARK_STALE, MARK_FRESH and MARK_DELETED of json-stream.ts. */
-const MARK_LETTERS = Buffer.from('sfd')
+/** By the marks of json-stream.ts: MARK_STALE and those behind it. */
+const MARK_LETTERS = Buffer.from('sfde')
 /** From so many on, a number is shorter than as many empty tokens. */
 const RUN_MIN = 4
 /** A fraction below it JavaScript prints with an exponent; it is a nanosecond. */

@@ -22,6 +22,7 @@ import {
   type SettingName,
   valueText,
 } from './config.ts'
+import { itemRulesProblem, readItemRules } from './item-rules.ts'
 
 /** Values as they were given, by setting; what is not given has its default. */
 export type GivenValues = ReadonlyMap<SettingName, GivenValue>
@@ -201,6 +202,21 @@ const RELATIONS: readonly Relation[] = [
     problem: config =>
       config.rawLogBytes <= config.rawStoreBytes ? null : 'the log of one item does not fit the memory for all logs',
     reason: 'a raw stream is let in only while one log in full finds room',
+  },
+  {
+    settings: ['itemRules'],
+    problem: config => itemRulesProblem(config.itemRules),
+    reason: 'what is set for items is told in docs/item-rules.md',
+  },
+  {
+    settings: ['itemRules', 'feedLineBytesMax', 'requestBodyBytesMax'],
+    problem: config => {
+      if (itemRulesProblem(config.itemRules) !== null) return null
+      const bytesMin = Math.max(config.feedLineBytesMax, config.requestBodyBytesMax)
+      const isShort = readItemRules(config.itemRules).some(({ settings }) => (settings.logBytes ?? bytesMin) < bytesMin)
+      return isShort ? 'the longest update does not fit a log of logBytes' : null
+    },
+    reason: 'a log that cannot hold one update would lose it for every reader of every update',
   },
   {
     settings: ['simulateItems', 'itemsMax', 'simulate'],

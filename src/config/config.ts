@@ -14,7 +14,7 @@
 import { z } from 'zod'
 
 /** How the text of a flag or a variable becomes a value. */
-export type SettingKind = 'number' | 'bytes' | 'boolean' | 'text'
+export type SettingKind = 'number' | 'bytes' | 'boolean' | 'text' | 'json'
 
 /** One setting, or one option of a command. */
 export interface Setting<T> {
@@ -109,6 +109,12 @@ export function decimalOrMax(
   const schema = z.union([z.literal('max'), z.number().min(min).max(max)])
   const range = `a number from ${countText(min)} to ${countText(max)}, or max`
   return { kind: 'number', schema, default: value, unit, range, reason }
+}
+
+/** A JSON text; the file of settings may hold what it stands for. */
+function json(lengthMax: number, reason: string): Setting<string> {
+  const range = `JSON of at most ${countText(lengthMax)} letters`
+  return { kind: 'json', schema: z.string().max(lengthMax), default: '', unit: 'JSON', range, reason }
 }
 
 function host(value: string, reason: string): Setting<string> {
@@ -259,7 +265,7 @@ const items = {
     65_536,
     KIB,
     64 * MIB,
-    'What one item keeps for the readers of every update (mode raw); it exists from its first such reader.',
+    'What one item keeps for the readers of every update (modes raw and distinct); it exists from its first such reader.',
   ),
   rawLogUpdates: integer(
     'updates',
@@ -272,7 +278,11 @@ const items = {
     256 * MIB,
     KIB,
     16_384 * MIB,
-    'Memory for all that mode raw keeps, per core thread. When it is full, new raw streams get 503 and logs hold less.',
+    'Memory for all that is kept for the readers of every update, per core thread. When it is full, new ones get 503 and logs hold less.',
+  ),
+  itemRules: json(
+    262_144,
+    'What is set for items by their names (docs/item-rules.md): modes, frequency, history, tables, merge functions.',
   ),
 }
 

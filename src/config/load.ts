@@ -272,7 +272,13 @@ function readFile(file: string, given: Map<SettingName, GivenValue>, problems: P
       continue
     }
     const row: Setting<unknown> = SETTINGS[key]
-    const read = row.kind === 'bytes' && typeof value === 'string' ? readText(row, value) : value
+    const isText = typeof value === 'string'
+    const read =
+      row.kind === 'bytes' && isText
+        ? readText(row, value)
+        : row.kind === 'json' && !isText
+          ? JSON.stringify(value)
+          : value
     given.set(key, { value: read, source: `file ${printable(file)}` })
   }
 }
@@ -304,6 +310,7 @@ function readText(row: Setting<unknown>, text: string): unknown {
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text
     case 'text':
+    case 'json':
       return text
   }
 }

@@ -9,8 +9,8 @@
  * update of 10,000 sessions with objects; perf/micro/core.ts tells what it is now).
  *
  * Life in merge mode: *clean* (has everything) → marked by an update → *held* until its next turn when it has a frequency
- * limit that is not over yet (limit.ts) → *waiting* (its bit is set) → clean again at the flush. Raw mode is the same with
- * a position in the item's log; waiting means that the position is behind the log's end.
+ * limit that is not over yet (limit.ts) → *waiting* (its bit is set) → clean again at the flush. Raw and distinct mode are
+ * the same with a position in the item's log; waiting means that the position is behind the log's end.
  *
  * Invariants:
  *  - A session's interests are [first, end), without holes; they serve in turn: a flush begins at `turn` and goes round.
@@ -33,7 +33,7 @@ export const NEEDS_SNAPSHOT = -1
 /**
  * Flags: the session knows the item; it was told that the item is stale; it was left behind by a flush; it was told what
  * the view's number stands for (terse encoding); it follows a prefix, and goes with its item; it is not known whether it
- * was told that the item is stale, so it is to be told how that is.
+ * was told that the item is stale, so it is to be told how that is; it is to be told where its snapshot ends.
  */
 export const HAS_ITEM = 1
 export const STALE_TOLD = 2
@@ -41,6 +41,7 @@ export const LEFT = 4
 export const DEFINED = 8
 export const FOLLOWED = 16
 export const UNSURE = 32
+export const SNAPSHOT_DUE = 64
 
 /** Returned where no interest waits. */
 export const NONE = -1
@@ -57,7 +58,7 @@ export class Interests {
   /** The client's id of the subscription. */
   ids = new Int32Array(START_PLACES)
   sentSeqs = new Float64Array(START_PLACES)
-  /** Merge: the core's position up to which the session has every change. Raw: the next entry of the item's log to send. */
+  /** Merge: the core's position up to which the session has every change. Else: the next entry of the item's log to send. */
   positions = new Float64Array(START_PLACES)
   /** The item's deletions as the session knows them; told anew when the item's differ. */
   deletions = new Uint32Array(START_PLACES)

@@ -6,11 +6,13 @@
 
 import { homeOf } from './home.ts'
 import { Item } from './item.ts'
+import type { ItemRules, ItemSettings } from './item-settings.ts'
 
 export class ItemTable {
   readonly #itemsMax: number
   readonly #core: number
   readonly #cores: number
+  readonly #rules: ItemRules
   readonly #onUnwanted: (item: Item) => void
   readonly #byName = new Map<string, Item>()
   readonly #freeIds: number[] = []
@@ -21,10 +23,11 @@ export class ItemTable {
   #sweep: Iterator<Item> | null = null
 
   /** `onUnwanted` is called when an item's timer fires. */
-  constructor(itemsMax: number, core: number, cores: number, onUnwanted: (item: Item) => void) {
+  constructor(itemsMax: number, core: number, cores: number, rules: ItemRules, onUnwanted: (item: Item) => void) {
     this.#itemsMax = itemsMax
     this.#core = core
     this.#cores = cores
+    this.#rules = rules
     this.#onUnwanted = onUnwanted
   }
 
@@ -36,6 +39,10 @@ export class ItemTable {
     return this.#byName.get(name) ?? null
   }
 
+  settingsOf(name: string): ItemSettings {
+    return this.#rules.settingsOf(name)
+  }
+
   /** The item, made when it is new; null when the table is full. */
   ensure(name: string, nowMs: number, isForSubscriber: boolean): Item | null {
     const known = this.#byName.get(name)
@@ -44,7 +51,8 @@ export class ItemTable {
     const isReplica = home !== this.#core
     if (isForSubscriber && !this.hasAskedRoom) return null
     if ((isReplica ? this.#replicas : this.#byName.size - this.#replicas) >= this.#itemsMax) return null
-    const item = new Item(this.#freeIds.pop() ?? this.#idsMade++, name, home, nowMs, this.#onUnwanted)
+    const id = this.#freeIds.pop() ?? this.#idsMade++
+    const item = new Item(id, name, home, this.#rules.settingsOf(name), nowMs, this.#onUnwanted)
     this.#byName.set(name, item)
     if (isReplica) this.#replicas++
     if (isForSubscriber) {
@@ -75,6 +83,7 @@ export class ItemTable {
     this.notePublished(item)
     if (!this.isHome(item)) this.#replicas--
     this.#freeIds.push(item.id)
+    item.endLog()
     item.isForgotten = true
   }
 

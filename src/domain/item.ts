@@ -16,6 +16,7 @@
 import { copyBytes, equalBytes } from '#src/bytes.ts'
 import type { Timed } from '#src/time/timing-wheel.ts'
 import type { ItemLog } from './item-log.ts'
+import type { ItemSettings } from './item-settings.ts'
 import { NO_ROOM, ValueStore } from './value-store.ts'
 import type { View } from './view.ts'
 
@@ -42,6 +43,7 @@ export class Item implements Timed {
   readonly prefix: Buffer
   /** The core thread whose counters are the item's. */
   readonly home: number
+  readonly settings: ItemSettings
   /** True from the first update to the deletion. */
   isKnown = false
   isStale = false
@@ -72,7 +74,7 @@ export class Item implements Timed {
   readonly views: View[] = []
   /** By key, where there are many. */
   #viewsByKey: Map<string, View> | null = null
-  #rawViews = 0
+  #loggedViews = 0
   log: ItemLog | null = null
   readonly sources: Source[] = []
   lastSource: Source | null = null
@@ -104,11 +106,19 @@ export class Item implements Timed {
   timerPrev: Timed | null = null
   readonly #onUnwanted: (item: Item) => void
 
-  constructor(id: number, name: string, home: number, nowMs: number, onUnwanted: (item: Item) => void) {
+  constructor(
+    id: number,
+    name: string,
+    home: number,
+    settings: ItemSettings,
+    nowMs: number,
+    onUnwanted: (item: Item) => void,
+  ) {
     this.id = id
     this.name = name
     this.prefix = Buffer.from(`{"item":${JSON.stringify(name)}`)
     this.home = home
+    this.settings = settings
     this.touchedMs = nowMs
     this.#onUnwanted = onUnwanted
   }
@@ -126,12 +136,12 @@ export class Item implements Timed {
   addView(view: View): void {
     view.index = this.views.length
     this.views.push(view)
-    if (view.mode === 'raw') this.#rawViews++
+    if (view.isLogged) this.#loggedViews++
     if (this.#viewsByKey !== null) this.#viewsByKey.set(view.key, view)
     else if (this.views.length > LINEAR_VIEWS_MAX) this.#viewsByKey = new Map(this.views.map(one => [one.key, one]))
   }
 
-  /** With the last raw view the log ends. */
+  /** With the last logged view the log ends, unless it is kept. */
   removeView(view: View): void {
     const last = this.views.pop()!
     if (last !== view) {
@@ -140,7 +150,11 @@ export class Item implements Timed {
     }
     this.#viewsByKey?.delete(view.key)
     if (this.views.length === 0) this.#viewsByKey = null
-    if (view.mode !== 'raw' || --this.#rawViews > 0) return
+    if (!view.isLogged || --this.#loggedViews > 0 || this.settings.keepsLog) return
+    this.endLog()
+  }
+
+  endLog(): void {
     this.log?.release()
     this.log = null
   }

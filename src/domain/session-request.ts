@@ -2,13 +2,27 @@
 
 import type { ClientErrorCode } from '#src/errors.ts'
 
-export type Mode = 'merge' | 'raw'
+export const MODES = ['merge', 'distinct', 'command', 'raw'] as const
+export type Mode = (typeof MODES)[number]
+/** Whether its subscriptions read the item's log, and not only its newest values. */
+export function isLoggedMode(mode: Mode): boolean {
+  return mode === 'raw' || mode === 'distinct'
+}
+
 /** Raw mode only: what happens to a subscription that fell off the end of an item's log. */
 export type OnLost = 'end' | 'snapshot'
 /** How records are written. */
 export type Encoding = 'json' | 'terse'
 /** What carries a stream. */
 export type Transport = 'sse' | 'ndjson' | 'websocket' | 'poll'
+
+/** The rows `from` to `from + count - 1` in the order of a field. */
+export interface RowWindow {
+  readonly sort: string
+  readonly isDescending: boolean
+  readonly from: number
+  readonly count: number
+}
 
 export interface SubscriptionRequest {
   /** The client's choice, 0 to SUBSCRIPTION_ID_MAX. */
@@ -20,10 +34,18 @@ export interface SubscriptionRequest {
   /** Distinct names of fields, or null for all. */
   readonly fields: readonly string[] | null
   readonly mode: Mode
+  /** The key of a filter (filter.ts) that values are held against, or null. */
+  readonly filter: string | null
+  /** Command mode only: which rows, in which order; null: all. */
+  readonly window: RowWindow | null
   /** Updates a second an item; 0 is no limit. */
   readonly maxFrequency: number
-  /** Whether an item begins with its whole current value. */
+  /** Whether an item begins with its whole current value, or in distinct mode with updates that it had before. */
   readonly hasSnapshot: boolean
+  /** Distinct mode only: of how many updates the snapshot is at most; null: as is set for the item. */
+  readonly historyMax: number | null
+  /** Distinct mode only: how many updates of an item may wait, before the oldest are dropped; 0: as many as its log holds. */
+  readonly bufferSize: number
   readonly onLost: OnLost
 }
 

@@ -16,6 +16,8 @@ export class Subscription {
   /** Names that begin so are followed as they come and go. */
   readonly prefixes: readonly string[]
   readonly hasSnapshot: boolean
+  readonly historyMax: number | null
+  readonly bufferSize: number
   readonly onLost: OnLost
   /** The core's position when it began: who was sent less knows nothing of it. */
   startedAt: number
@@ -24,13 +26,15 @@ export class Subscription {
   isPaused = false
 
   constructor(request: SubscriptionRequest, intervalMs: number, startedAt: number) {
-    const { id, mode, fields, prefixes, hasSnapshot, onLost } = request
+    const { id, mode, fields, prefixes, onLost } = request
     this.id = id
     this.mode = mode
     this.fields = fields === null ? null : [...fields].sort()
     this.key = this.fields === null ? mode : `${mode}:${this.fields.join()}`
     this.prefixes = prefixes
-    this.hasSnapshot = hasSnapshot
+    this.hasSnapshot = request.hasSnapshot
+    this.historyMax = request.historyMax
+    this.bufferSize = request.bufferSize
     this.onLost = onLost
     this.startedAt = startedAt
     this.intervalMs = intervalMs

@@ -16,16 +16,17 @@
 import type { FrequencyLimit } from './frequency-limit.ts'
 import type { Interests } from './interests.ts'
 import type { Item } from './item.ts'
-import { ENTRY_SNAPSHOT, type ItemLog, NULL_LENGTH } from './item-log.ts'
+import { LogReach } from './log-reach.ts'
 import type { RawBudget } from './raw-budget.ts'
-import type { Mode } from './session-request.ts'
+import { isLoggedMode, type Mode } from './session-request.ts'
 
 /** Places in the body cache that are no deltas. A delta of k fields stands at BODY_DELTA + k - 1. */
 export const BODY_SNAPSHOT = 0
 export const BODY_STALE = 1
 export const BODY_FRESH = 2
 export const BODY_DELETED = 3
-export const BODY_DELTA = 4
+export const BODY_SNAPSHOT_END = 4
+export const BODY_DELTA = 5
 
 /** Up to as many fields a look through the list is cheaper than a bit for each. */
 const LINEAR_FIELDS_MAX = 8
@@ -43,7 +44,7 @@ export class Run {
   /** Positions of interests. */
   from = 0
   to = 0
-  /** Raw: the view's seq before the run. */
+  /** Logged: the view's seq before the run. */
   seq = 0
   offset = 0
   length = 0
@@ -63,13 +64,15 @@ export class BodyCache {
 export class View {
   // What a flush reads first, side by side.
   seq: number
-  /** The position of who has everything. Merge: the core's at the last change that concerned the view. Raw: the log's end then. */
+  /** The position of who has everything. Merge: the core's at the last change that concerned the view. Logged: the log's end then. */
   end: number
   /** By encoding. */
   sseRun: Run | null = null
   ndjsonRun: Run | null = null
   terseRun: Run | null = null
   readonly mode: Mode
+  /** Its interests read the item's log: raw and distinct mode. */
+  readonly isLogged: boolean
   readonly item: Item
   /** Numbers of the fields that exist among those asked for, or null for all. */
   readonly fieldIds: number[] | null
@@ -94,7 +97,8 @@ export class View {
   readonly caches: (BodyCache | null)[] = []
   /** The place in the item's list of views. */
   index = 0
-  /** Raw: what its caches are counted in, and how much of it they have taken. */
+  #reach: LogReach | null = null
+  /** Logged: what its caches are counted in, and how much of it they have taken. */
   budget: RawBudget | null = null
   takenBytes = 0
 
@@ -107,14 +111,21 @@ export class View {
   ) {
     this.item = item
     this.mode = mode
+    this.isLogged = isLoggedMode(mode)
     this.fieldIds = fieldIds === null ? null : []
     if (fieldIds !== null) for (const fieldId of fieldIds) this.addField(fieldId)
     this.key = key
     this.names = names
     this.placeIds = names === null ? [] : names.map(() => -1)
     this.timeMs = item.timeMs
-    this.seq = mode === 'raw' ? item.rawSeq : item.seq
-    this.end = mode === 'raw' ? (item.log?.end ?? 0) : item.position
+    this.seq = this.isLogged ? item.rawSeq : item.seq
+    this.end = this.isLogged ? (item.log?.end ?? 0) : item.position
+  }
+
+  /** Logged: how much of the log it finds. */
+  get reach(): LogReach {
+    this.#reach ??= new LogReach(this)
+    return this.#reach
   }
 
   runOf(codec: number): Run | null {
@@ -151,7 +162,7 @@ export class View {
     return fieldId >>> 5 < bits.length && (bits[fieldId >>> 5]! & (1 << (fieldId & 31))) !== 0
   }
 
-  /** Takes bytes from the budget of raw views; merge views have none to heed. */
+  /** Takes bytes from the budget of logged views; merge views have none to heed. */
   take(bytes: number): boolean {
     if (this.budget === null) return true
     if (!this.budget.take(bytes)) return false
@@ -241,18 +252,4 @@ export function changedCount(view: View, since: number): number {
     for (let i = 0; i < item.fieldCount; i++) if (changedAt[i]! > since && view.includes(item.fieldIds[i]!)) count++
   }
   return count
-}
-
-/** Whether the update at `position` is one of the view's: what its seq counts. */
-export function concerns(view: View, log: ItemLog, position: number): boolean {
-  if (view.fieldIds === null || log.kindAt(position) === ENTRY_SNAPSHOT) return true
-  const { bytes } = log
-  const end = log.offsetAt(position) + log.lengthAt(position)
-  let at = log.offsetAt(position)
-  while (at < end) {
-    if (view.includes(bytes[at]! | (bytes[at + 1]! << 8))) return true
-    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
-    at += 4 + (length === NULL_LENGTH ? 0 : length)
-  }
-  return false
 }

@@ -278,17 +278,17 @@ export class Batch implements Stage {
     collector.collect(session, this.#budgetOf(session, flying, window), isAlone)
     const { taken, kind } = collector
     if (groups.tokenCount > start) {
-      const member = groups.add(session, start, collector.flushBytes, collector.flushUpdates, taken)
+      const member = groups.add(session, start, collector.draft.bytes, collector.draft.updates, taken)
       groups.kinds[member] = kind
       groups.events[member] = collector.events
-      if (kind === PARTIAL) groups.parts.set(member, collector.position, collector.seq, collector.isStaleTold)
+      if (kind === PARTIAL) groups.parts.set(member, collector.log)
       return COLLECTED
     }
     if (taken > 0) {
       this.#commit(session, taken, 0, WHOLE, NONE)
       return SETTLED
     }
-    if (collector.isTurnFull) return TURN_FULL
+    if (collector.draft.isTurnFull) return TURN_FULL
     // Not even one body fits beside what is in flight.
     return this.#block(flow, session, flying) ? SETTLED : this.#collect(flow, session)
   }
@@ -404,7 +404,7 @@ export class Batch implements Stage {
     for (let i = 0; i < taken; i++) {
       const view = interests.views[interest]!
       if (kind === PLAIN) handover.plain(session, view, interest, this.#nowMs)
-      else if (view.mode === 'raw') this.#commitRaw(session, view, interest)
+      else if (view.isLogged) this.#commitLogged(session, view, interest)
       else handover.merge(session, view, interest, this.#nowMs)
       interests.clear(interest)
       interest = interests.nextWaiting(session, interest)
@@ -424,8 +424,8 @@ export class Batch implements Stage {
     if (member !== NONE) this.#commitFlush(session, member)
   }
 
-  #commitRaw(session: Session, view: View, interest: number): void {
-    if (!this.#handover.raw(session, view, interest)) return
+  #commitLogged(session: Session, view: View, interest: number): void {
+    if (!this.#handover.logged(session, view, interest)) return
     this.#lost.push({ session, id: this.#deps.interests.ids[interest]! })
   }
 

@@ -10,6 +10,7 @@ import {
   FIELD_BYTES_MAX,
   MARK_DELETED,
   MARK_FRESH,
+  MARK_SNAPSHOT_END,
   MARK_STALE,
   STREAM_CODECS,
   TERSE,
@@ -31,6 +32,7 @@ import {
   BODY_DELTA,
   BODY_FRESH,
   BODY_SNAPSHOT,
+  BODY_SNAPSHOT_END,
   BODY_STALE,
   BodyCache,
   type View,
@@ -134,6 +136,10 @@ export class Bodies {
 
   deleted(view: View, codec: number): number {
     return this.#mark(view, codec, BODY_DELETED, MARK_DELETED)
+  }
+
+  snapshotEnd(view: View, codec: number): number {
+    return this.#mark(view, codec, BODY_SNAPSHOT_END, MARK_SNAPSHOT_END)
   }
 
   lost(view: View, codec: number, count: number): number {

@@ -150,21 +150,32 @@ export class FlushGroups {
   }
 }
 
-/** By member: what a raw interest has that got a part of what it lacks. */
+/** What a logged interest has that got a part of what it lacks, and how many updates it was told are lost. */
+export interface Part {
+  readonly position: number
+  readonly seq: number
+  readonly isStaleTold: boolean
+  readonly lost: number
+}
+
+/** By member. */
 export class Parts {
   readonly positions: Float64Array
   readonly seqs: Float64Array
   readonly isStaleTold: Uint8Array
+  readonly losts: Float64Array
 
   constructor(membersMax: number) {
     this.positions = new Float64Array(membersMax)
     this.seqs = new Float64Array(membersMax)
     this.isStaleTold = new Uint8Array(membersMax)
+    this.losts = new Float64Array(membersMax)
   }
 
-  set(member: number, position: number, seq: number, isStaleTold: boolean): void {
+  set(member: number, { position, seq, isStaleTold, lost }: Part): void {
     this.positions[member] = position
     this.seqs[member] = seq
     this.isStaleTold[member] = isStaleTold ? 1 : 0
+    this.losts[member] = lost
   }
 }

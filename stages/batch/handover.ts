@@ -17,24 +17,20 @@ import {
   LEFT,
   NEEDS_SNAPSHOT,
   NONE,
+  SNAPSHOT_DUE,
   STALE_TOLD,
   UNSURE,
 } from '#src/domain/interests.ts'
 import { LeftLog } from '#src/domain/left-log.ts'
+import { deletionsFrom } from '#src/domain/log-reach.ts'
 import type { Session } from '#src/domain/session.ts'
 import type { View } from '#src/domain/view.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Parts } from './flush-groups.ts'
+import { lostBy } from './log-lack.ts'
 
 /** What serving an interest leaves as it is. */
 const KEPT_FLAGS = DEFINED | FOLLOWED
-
-/** How many updates a raw interest has lost: all that it lacks when the log has pushed out the first of them. */
-export function lostBy({ positions, sentSeqs }: Interests, view: View, interest: number): number {
-  const position = positions[interest]!
-  if (position === NEEDS_SNAPSHOT || position >= view.item.log!.first) return 0
-  return view.seq - sentSeqs[interest]!
-}
 
 export class Handover {
   readonly #interests: Interests
@@ -64,7 +60,7 @@ export class Handover {
   plain(session: Session, view: View, interest: number, nowMs: number): void {
     const { sentSeqs, positions, limits, flags } = this.#interests
     if (session.hasLeft && (flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
-    if (view.mode !== 'raw') {
+    if (!view.isLogged) {
       const conflated = view.seq - sentSeqs[interest]! - 1
       if (conflated > 0) this.#countConflated(session, conflated)
       const limit = limits[interest]!
@@ -88,35 +84,40 @@ export class Handover {
     if (limit !== null && published > 0 && item.isKnown) limit.nextTurnMs = nowMs + limit.intervalMs
   }
 
-  /** Returns true when the session is to end because it lost updates. */
-  raw(session: Session, view: View, interest: number): boolean {
+  /** Returns true when the subscription is to end because it lost updates. */
+  logged(session: Session, view: View, interest: number): boolean {
     const { positions, sentSeqs } = this.#interests
     const { item } = view
     if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     const lost = lostBy(this.#interests, view, interest)
     if (lost > 0) {
-      session.dropped += lost
-      this.#metrics.add(M.updatesDropped, lost)
+      this.#countDropped(session, lost)
     } else if (positions[interest] === NEEDS_SNAPSHOT) {
       // What came between the request and its first flush stands in the snapshot.
       this.#countConflated(session, view.seq - sentSeqs[interest]! - (item.isKnown ? 1 : 0))
     }
-    const isEnding = lost > 0 && this.#interests.owners[interest]!.onLost === 'end'
-    if (lost > 0 && !isEnding && item.isKnown) this.#metrics.add(M.updatesPublished, 1)
+    const isCutOff = lost > 0 && view.mode === 'raw'
+    const isEnding = isCutOff && this.#interests.owners[interest]!.onLost === 'end'
+    if (isCutOff && !isEnding && item.isKnown) this.#metrics.add(M.updatesPublished, 1)
     positions[interest] = view.end
     this.#setSent(session, view, interest)
     return isEnding
   }
 
-  /** A raw interest has a part of what it lacks, none of which it has lost. */
+  /** A logged interest has a part of what it lacks. */
   part(session: Session, interest: number, parts: Parts, member: number): void {
     const { positions, sentSeqs, deletions, flags, views } = this.#interests
     const { item } = views[interest]!
     if ((flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
-    positions[interest] = parts.positions[member]!
+    const lost = parts.losts[member]!
+    if (lost > 0) this.#countDropped(session, lost)
+    const position = parts.positions[member]!
+    positions[interest] = position
     sentSeqs[interest] = parts.seqs[member]!
-    deletions[interest] = item.deletions
-    const kept = (flags[interest]! & (KEPT_FLAGS | UNSURE)) | (session.codec === TERSE ? DEFINED : 0)
+    if (deletions[interest] !== item.deletions) {
+      deletions[interest] = item.deletions - deletionsFrom(item.log!, position)
+    }
+    const kept = (flags[interest]! & (KEPT_FLAGS | UNSURE | SNAPSHOT_DUE)) | (session.codec === TERSE ? DEFINED : 0)
     flags[interest] = kept | (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
   }
 
@@ -137,6 +138,11 @@ export class Handover {
     if (session.sentAt < from) return
     session.left ??= new LeftLog(this.#leftEntriesMax)
     session.left.append(this.#interests, interest, from, this.position)
+  }
+
+  #countDropped(session: Session, count: number): void {
+    session.dropped += count
+    this.#metrics.add(M.updatesDropped, count)
   }
 
   #countConflated(session: Session, count: number): void {

@@ -37,11 +37,13 @@ import {
   writeText,
 } from '#src/codec/record.ts'
 import type { Config } from '#src/config/config.ts'
+import { itemRulesOf } from '#src/config/item-rules.ts'
 import { FieldTable } from '#src/domain/field-table.ts'
 import { Interests } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
+import { isLoggedMode } from '#src/domain/session-request.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import type { ClientErrorCode, FeedErrorCode } from '#src/errors.ts'
 import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -52,6 +54,7 @@ import { Answers } from './answers.ts'
 import { EdgeControl, hasRoomForOpened, tellOpened, tellRefused } from './edge-control.ts'
 import { ItemKeeper } from './item-keeper.ts'
 import { type EdgeLink, FeedSource, type ItemBinding, type LaneLink, type PeerLink } from './links.ts'
+import { Logs } from './logs.ts'
 import { Merger } from './merge.ts'
 import { Messages } from './messages.ts'
 import { PeerPrefixes } from './peer-prefixes.ts'
@@ -88,6 +91,7 @@ export class Conflate implements Stage {
   readonly queueUnit = 'bytes'
   readonly fields: FieldTable
   readonly store: ValueStore
+  readonly #logs: Logs
   readonly items: ItemTable
   readonly interests = new Interests()
   readonly merger: Merger
@@ -114,11 +118,14 @@ export class Conflate implements Stage {
     const { config, wheel, metrics, lanes, edges, peers } = deps
     this.fields = new FieldTable(config.fieldNamesMax)
     this.store = new ValueStore(config.valueStoreBytes)
-    this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, item => this.#keeper.onUnwanted(item))
+    this.#logs = new Logs(config.rawStoreBytes, this.store)
+    const onUnwanted = (item: Item) => this.#keeper.onUnwanted(item)
+    this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, itemRulesOf(config), onUnwanted)
     const { interests } = this
     this.merger = new Merger({
       interests,
       store: this.store,
+      logs: this.#logs,
       wheel,
       metrics,
       fieldsMax: config.fieldsMax,
@@ -176,12 +183,13 @@ export class Conflate implements Stage {
       fields: this.fields,
       keeper: this.#keeper,
       merger: this.merger,
+      logs: this.#logs,
       wheel,
       metrics,
       tell,
       onFollowed: (prefix, isFollowed) => this.#prefixes.setFollowed(prefix, isFollowed),
       evictRaw: asking =>
-        this.sessions.evict(one => one !== asking && one.subscriptions.some(({ mode }) => mode === 'raw')),
+        this.sessions.evict(one => one !== asking && one.subscriptions.some(({ mode }) => isLoggedMode(mode))),
     })
     this.messages = new Messages({
       wheel,

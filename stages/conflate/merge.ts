@@ -10,7 +10,6 @@
  * What an item's life has to say (stale, fresh, deleted) waits for no frequency limit, and takes along what was held.
  */
 
-import { copyBytes } from '#src/bytes.ts'
 import {
   FIELD_COUNT_MASK,
   FIELD_HEADER,
@@ -23,17 +22,9 @@ import {
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
 import type { FrequencyLimit } from '#src/domain/frequency-limit.ts'
-import { HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, STALE_TOLD } from '#src/domain/interests.ts'
+import { HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, SNAPSHOT_DUE, STALE_TOLD } from '#src/domain/interests.ts'
 import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
-import {
-  ENTRY_DELETED,
-  ENTRY_FRESH,
-  ENTRY_SNAPSHOT,
-  ENTRY_STALE,
-  ENTRY_UPDATE,
-  type ItemLog,
-  NOT_KEPT,
-} from '#src/domain/item-log.ts'
+import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE, ENTRY_UPDATE } from '#src/domain/item-log.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
@@ -41,10 +32,12 @@ import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import type { LaneLink } from './links.ts'
+import type { Logs } from './logs.ts'
 
 export interface MergeDeps {
   readonly interests: Interests
   readonly store: ValueStore
+  readonly logs: Logs
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   readonly fieldsMax: number
@@ -58,6 +51,7 @@ export interface MergeDeps {
 export class Merger {
   readonly #interests: Interests
   readonly #store: ValueStore
+  readonly #logs: Logs
   readonly #wheel: TimingWheel
   readonly #metrics: ThreadMetrics
   readonly #fieldsMax: number
@@ -74,6 +68,7 @@ export class Merger {
   constructor(deps: MergeDeps) {
     this.#interests = deps.interests
     this.#store = deps.store
+    this.#logs = deps.logs
     this.#wheel = deps.wheel
     this.#metrics = deps.metrics
     this.#fieldsMax = deps.fieldsMax
@@ -159,14 +154,15 @@ export class Merger {
       item.position = position
       if (removed > 0 || !wasKnown) item.replacedAt = position
     }
-    if (item.log !== null) {
+    if (item.log === null && item.settings.keepsLog) this.#logs.begin(item)
+    else if (item.log !== null) {
       const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
-      this.#log(lane, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs)
+      this.#logs.writeUpdate(lane, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs, position)
     }
     const views = item.views
     for (let v = 0; v < views.length; v++) {
       const view = views[v]!
-      if (view.mode === 'raw') {
+      if (view.isLogged) {
         view.forgetRunsBefore(item.log!.first)
         // An item that appears is told to every view, also to one none of whose fields it names.
         const isTold = isSnapshot || !wasKnown
@@ -219,10 +215,11 @@ export class Merger {
       if (length > 0) at += length
     }
     if (item.isIncomplete) item.isStale = true
+    if (item.log !== null) this.#logs.writeState(item)
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
-      view.seq = view.mode === 'raw' ? item.rawSeq : item.seq
-      view.end = view.mode === 'raw' ? item.log!.end : item.position
+      view.seq = view.isLogged ? item.rawSeq : item.seq
+      view.end = view.isLogged ? item.log!.end : item.position
       view.timeMs = item.timeMs
       view.forgetRuns()
       view.forEach((interest, session) => {
@@ -262,9 +259,15 @@ export class Merger {
     const table = this.#interests
     const { item } = view
     // What the log has taken in since the view's last change did not concern it.
-    const end = view.mode === 'raw' ? item.log!.end : view.end
+    const end = view.isLogged ? item.log!.end : view.end
+    const hasSnapshot = table.owners[interest]!.hasSnapshot && item.settings.hasSnapshot
     table.deletions[interest] = item.deletions
-    if (item.isKnown && !isNew && !table.owners[interest]!.hasSnapshot) {
+    if (view.mode === 'distinct') {
+      this.#beginHistory(view, interest, hasSnapshot, isNew)
+      if (hasSnapshot || isNew) this.markInterest(interest, session, receivedMs)
+      return
+    }
+    if (item.isKnown && !isNew && !hasSnapshot) {
       table.positions[interest] = end
       table.sentSeqs[interest] = view.seq
       table.flags[interest]! |= item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM
@@ -275,6 +278,20 @@ export class Merger {
     if (!item.isKnown) return
     this.#metrics.add(M.updatesPublished, 1)
     this.markInterest(interest, session, receivedMs)
+  }
+
+  /** Lets an interest of distinct mode begin with the newest updates that the log has. */
+  #beginHistory(view: View, interest: number, hasSnapshot: boolean, isNew: boolean): void {
+    const table = this.#interests
+    const { item, reach } = view
+    const log = item.log!
+    const wanted = hasSnapshot ? (table.owners[interest]!.historyMax ?? item.settings.historyMax) : 0
+    const count = item.isKnown ? reach.history(log, isNew ? Math.max(1, wanted) : wanted) : 0
+    table.positions[interest] = reach.start(log, count)
+    table.sentSeqs[interest] = view.seq - count
+    if (item.isKnown) table.flags[interest]! |= item.isStale && !hasSnapshot ? HAS_ITEM | STALE_TOLD : HAS_ITEM
+    if (hasSnapshot) table.flags[interest]! |= SNAPSHOT_DUE
+    this.#metrics.add(M.updatesPublished, count)
   }
 
   /** An interest lacks something. */
@@ -355,8 +372,8 @@ export class Merger {
     const { members, memberCount } = view
     // What the log took in while they were clean did not concern those who chose fields: it is not lost to them when the
     // log pushes it out. To the others everything does, and a clean one stands at the log's end anyway.
-    const isPlaced = view.mode === 'raw' && view.fieldIds !== null
-    view.end = view.mode === 'raw' ? view.item.log!.end : view.item.position
+    const isPlaced = view.isLogged && view.fieldIds !== null
+    view.end = view.isLogged ? view.item.log!.end : view.item.position
     for (let i = 0; i < memberCount; i++) {
       const interest = members[i * 2]!
       const isNew = table.mark(interest, members[i * 2 + 1]!, receivedMs)
@@ -381,24 +398,6 @@ export class Merger {
       return
     }
     this.#interests.mark(limit.interest, limit.session, receivedMs)
-  }
-
-  #log(lane: LaneLink, log: ItemLog, kind: number, bytes: Buffer, start: number, end: number, timeMs: number): void {
-    let target = log.append(kind, end - start, timeMs, this.position)
-    if (target === NOT_KEPT) return
-    const out = log.bytes
-    let at = start
-    while (at < end) {
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)] ?? NO_FIELD
-      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
-      const length = length16 === NULL_FIELD ? 0 : length16
-      out[target] = fieldId & 0xff
-      out[target + 1] = (fieldId >> 8) & 0xff
-      out[target + 2] = length16 & 0xff
-      out[target + 3] = length16 >> 8
-      target = copyBytes(bytes, at + FIELD_HEADER, out, target + FIELD_HEADER, length)
-      at += FIELD_HEADER + length
-    }
   }
 }
 

@@ -5,7 +5,7 @@
  *  - an interest that was left behind by that flush had what the session's log says (left-log.ts), or, when it has not been
  *    served since, what it has now;
  *  - any other had everything up to that position: in merge mode what it lacks are the fields that changed behind it, in
- *    raw mode the entries of the item's log that were made behind it;
+ *    raw and distinct mode the entries of the item's log that were made behind it;
  *  - one whose subscription began behind it, or whose item's replica came then, had nothing;
  *  - where the item was marked behind it, the mark is told again.
  *
@@ -25,8 +25,9 @@ import {
 import type { ItemLog } from '#src/domain/item-log.ts'
 import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/domain/item-log.ts'
 import { NOT_LEFT } from '#src/domain/left-log.ts'
+import { concerns } from '#src/domain/log-reach.ts'
 import type { Session } from '#src/domain/session.ts'
-import { changedCount, concerns, type View } from '#src/domain/view.ts'
+import { changedCount, type View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 
 export interface RewindDeps {
@@ -58,7 +59,7 @@ export class Rewinder {
     const { views } = this.#deps.interests
     for (let interest = session.first; interest < session.end; interest++) {
       const view = views[interest]!
-      if (view.mode === 'raw' && this.#isRawLost(session, view, interest, position)) return 'POSITION_TOO_OLD'
+      if (view.isLogged && this.#isLogLost(session, view, interest, position)) return 'POSITION_TOO_OLD'
     }
     return null
   }
@@ -117,10 +118,10 @@ export class Rewinder {
       interests.flags[interest]! |= LEFT
       session.hasLeft = true
       // Where the next update is the newest, those that it takes the place of were counted as conflated.
-      const isNumbered = view.mode === 'raw' && interests.positions[interest] !== NEEDS_SNAPSHOT
+      const isNumbered = view.isLogged && interests.positions[interest] !== NEEDS_SNAPSHOT
       if (!isNumbered) interests.sentSeqs[interest] = seqBefore
     } else if (!this.#isLeftSince(interest, position)) {
-      if (view.mode === 'raw') this.#rewindRaw(view, view.item.log!, interest, position)
+      if (view.isLogged) this.#rewindLogged(view, view.item.log!, interest, position)
       else this.#rewindMerge(view, interest, position)
     }
     this.#settle(session, view, interest, seqBefore)
@@ -138,7 +139,7 @@ export class Rewinder {
   }
 
   /** Whether entries of the log that the session may need are gone, so that nobody knows how many. */
-  #isRawLost(session: Session, view: View, interest: number, position: number): boolean {
+  #isLogLost(session: Session, view: View, interest: number, position: number): boolean {
     const { interests } = this.#deps
     if (this.#beganBehind(view, interest, position) || this.#isLeftSince(interest, position)) return false
     if ((session.left?.find(interest, position) ?? NOT_LEFT) !== NOT_LEFT) return false
@@ -151,7 +152,7 @@ export class Rewinder {
     if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)
   }
 
-  #rewindRaw(view: View, log: ItemLog, interest: number, position: number): void {
+  #rewindLogged(view: View, log: ItemLog, interest: number, position: number): void {
     const { interests } = this.#deps
     const sent = interests.positions[interest]!
     const first = log.firstBehind(position)
@@ -185,13 +186,14 @@ export class Rewinder {
   /** Counts what waits again, and marks the interest when it lacks something. */
   #settle(session: Session, view: View, interest: number, seqBefore: number): void {
     const { interests, onRecalled, markWaiting } = this.#deps
-    const isUpdateDue =
-      view.mode === 'merge' ? lacksUpdate(interests, view, interest) : needsSnapshot(interests, view, interest)
+    const isUpdateDue = view.isLogged
+      ? needsSnapshot(interests, view, interest)
+      : lacksUpdate(interests, view, interest)
     if (isUpdateDue && interests.sentSeqs[interest] === view.seq) interests.sentSeqs[interest]!--
     const recalled = seqBefore - interests.sentSeqs[interest]!
     if (recalled > 0) onRecalled(session, recalled)
     const isBehind = interests.sentSeqs[interest]! < view.seq
-    if (isBehind || isMarkDue(interests, view, interest) || isRawDue(interests, view, interest)) {
+    if (isBehind || isMarkDue(interests, view, interest) || isLogDue(interests, view, interest)) {
       markWaiting(interest, session.number)
     }
   }
@@ -214,7 +216,7 @@ function lacksUpdate(interests: Interests, view: View, interest: number): boolea
   return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
 }
 
-/** Raw mode: the next update is not an entry of the log. */
+/** Logged: the next update is not an entry of the log. */
 function needsSnapshot(interests: Interests, { item }: View, interest: number): boolean {
   return item.isKnown && interests.positions[interest] === NEEDS_SNAPSHOT
 }
@@ -226,7 +228,7 @@ function isMarkDue(interests: Interests, { item }: View, interest: number): bool
   return item.isStale !== ((flags & STALE_TOLD) !== 0)
 }
 
-function isRawDue(interests: Interests, view: View, interest: number): boolean {
-  if (view.mode !== 'raw') return false
+function isLogDue(interests: Interests, view: View, interest: number): boolean {
+  if (!view.isLogged) return false
   return needsSnapshot(interests, view, interest) || interests.positions[interest]! < view.item.log!.end
 }

@@ -15,7 +15,7 @@ import {
   RequestOrder,
 } from '#src/domain/request-order.ts'
 import { ENDED, ENDING, type Session } from '#src/domain/session.ts'
-import type { BindRequest, SessionRequest } from '#src/domain/session-request.ts'
+import { type BindRequest, isLoggedMode, type SessionRequest } from '#src/domain/session-request.ts'
 import type { Subscription } from '#src/domain/subscription.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
@@ -193,8 +193,8 @@ export class SessionRequests {
       else subscriber.resume(session, subscription)
       return null
     }
-    if (subscription.mode === 'raw') {
-      return { code: 'REQUEST_INVALID', message: 'a subscription of mode raw has no maxFrequency' }
+    if (isLoggedMode(subscription.mode)) {
+      return { code: 'REQUEST_INVALID', message: `a subscription of mode ${subscription.mode} has no maxFrequency` }
     }
     subscriber.change(session, subscription, request.maxFrequency)
     return null

@@ -8,16 +8,16 @@
  */
 
 import { changedEvent, pausedEvent, resumedEvent, subscribedEvent, unsubscribedEvent } from '#src/codec/client-event.ts'
+import { quoted } from '#src/codec/http-fields.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { FOLLOWED, type Interests, LEFT } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
-import { ItemLog } from '#src/domain/item-log.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
-import { RAW_OBJECT_BYTES, RawBudget } from '#src/domain/raw-budget.ts'
+import { RAW_OBJECT_BYTES } from '#src/domain/raw-budget.ts'
 import { Runs } from '#src/domain/runs.ts'
 import { ENDING, type Session } from '#src/domain/session.ts'
-import type { SubscriptionRequest } from '#src/domain/session-request.ts'
+import { isLoggedMode, type Mode, type SubscriptionRequest } from '#src/domain/session-request.ts'
 import { Subscription } from '#src/domain/subscription.ts'
 import { View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
@@ -25,6 +25,7 @@ import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { Followers } from './followers.ts'
 import type { ItemKeeper } from './item-keeper.ts'
+import type { Logs } from './logs.ts'
 import type { Merger } from './merge.ts'
 
 export interface SubscriberSettings {
@@ -32,8 +33,6 @@ export interface SubscriberSettings {
   readonly sessionItemsMax: number
   readonly maxFrequencyCap: number
   readonly rawLogBytes: number
-  readonly rawLogUpdates: number
-  readonly rawStoreBytes: number
 }
 
 export interface SubscriberDeps {
@@ -43,6 +42,7 @@ export interface SubscriberDeps {
   readonly fields: FieldTable
   readonly keeper: ItemKeeper
   readonly merger: Merger
+  readonly logs: Logs
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   /** A prefix has got its first follower, or lost its last one. */
@@ -53,6 +53,7 @@ export interface SubscriberDeps {
   readonly evictRaw: (asking: Session) => boolean
 }
 
+const MS_PER_S = 1_000
 /** Beginnings of names that a session may follow. */
 const PREFIXES_MAX = 64
 
@@ -63,20 +64,18 @@ export interface SubscriberError {
 
 export class Subscriber {
   readonly #deps: SubscriberDeps
-  readonly #rawBudget: RawBudget
   readonly #followers: Followers
   readonly #viewNumbers = new Runs()
   nowMs = 0
 
   constructor(deps: SubscriberDeps) {
     this.#deps = deps
-    this.#rawBudget = new RawBudget(deps.settings.rawStoreBytes)
     this.#followers = new Followers(deps.onFollowed)
   }
 
   /** What logs and views of raw mode take. */
   get rawBytes(): number {
-    return this.#rawBudget.usedBytes
+    return this.#deps.logs.budget.usedBytes
   }
 
   /** Begins a subscription; null, or why not. */
@@ -88,7 +87,7 @@ export class Subscriber {
     if (session.subscriptions.length >= settings.subscriptionsMax) {
       return { code: 'SUBSCRIPTIONS_TOO_MANY', message: `a session has at most ${settings.subscriptionsMax}` }
     }
-    const intervalMs = request.mode === 'raw' ? 0 : this.#intervalMs(request.maxFrequency)
+    const intervalMs = isLoggedMode(request.mode) ? 0 : this.#intervalMs(request.maxFrequency)
     const subscription = new Subscription(request, intervalMs, merger.advance())
     // Two subscriptions of one session never share a view: its number tells them apart.
     if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `,#${request.id}`
@@ -100,6 +99,8 @@ export class Subscriber {
       return { code: 'ITEMS_TOO_MANY', message: `a session follows at most ${PREFIXES_MAX} beginnings of names` }
     }
     const names = this.#namesOf(request)
+    const refused = request.items.find(name => !this.#isAllowed(name, request.mode))
+    if (refused !== undefined) return notAllowed(refused, request.mode)
     if (session.count + names.length > settings.sessionItemsMax) return tooManyItems(settings.sessionItemsMax)
     const found = this.#findItems(session, names, subscription)
     if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
@@ -130,12 +131,12 @@ export class Subscriber {
 
   /** Updates a second of each item; 0 is as many as the server allows. */
   change(session: Session, subscription: Subscription, maxFrequency: number): void {
-    const before = subscription.intervalMs
     subscription.intervalMs = this.#intervalMs(maxFrequency)
     this.#forEach(session, subscription, interest => {
       const limit = this.#limit(session, interest)
-      limit.intervalMs = subscription.intervalMs
-      limit.nextTurnMs += subscription.intervalMs - before
+      const before = limit.intervalMs
+      limit.intervalMs = intervalOf(subscription, this.#deps.interests.views[interest]!.item)
+      limit.nextTurnMs += limit.intervalMs - before
       this.#settleLimit(session, interest, limit)
     })
     this.#deps.tell(session, changedEvent(subscription.id, frequencyOf(subscription.intervalMs)))
@@ -199,9 +200,9 @@ export class Subscriber {
     for (const { session, subscription } of this.#followers.of(item.name)) {
       // One who stood further behind may have made room for another; one who stands here twice may have ended.
       if (session.state >= ENDING || !session.subscriptions.includes(subscription)) continue
-      if (this.#has(item, session, subscription)) continue
+      if (this.#has(item, session, subscription) || !item.settings.modes.includes(subscription.mode)) continue
       const { sessionItemsMax } = this.#deps.settings
-      const hasRoom = subscription.mode !== 'raw' || this.#hasRawRoom(session, [item], subscription.key)
+      const hasRoom = !isLoggedMode(subscription.mode) || this.#hasLogRoom(session, [item], subscription.key)
       if (session.count >= sessionItemsMax || !hasRoom) {
         const busy = { code: 'SERVER_BUSY', message: 'the server has no room for more items' } as const
         this.unsubscribe(session, subscription.id, hasRoom ? tooManyItems(sessionItemsMax) : busy)
@@ -220,8 +221,8 @@ export class Subscriber {
   onDeleted(item: Item): void {
     const { interests, tell } = this.#deps
     for (const view of [...item.views]) {
-      // Raw mode finds the deletion in the log, behind what came before it.
-      if (view.mode === 'raw') continue
+      // Who reads the log finds the deletion in it, behind what came before.
+      if (view.isLogged) continue
       const gone: { session: Session; id: number }[] = []
       view.forEach((interest, number) => {
         if ((interests.flags[interest]! & FOLLOWED) === 0) return
@@ -238,12 +239,16 @@ export class Subscriber {
     }
   }
 
+  #isAllowed(name: string, mode: Mode): boolean {
+    return this.#deps.items.settingsOf(name).modes.includes(mode)
+  }
+
   #namesOf(request: SubscriptionRequest): readonly string[] {
     if (request.prefixes.length === 0) return request.items
     const named = new Set(request.items)
     const followed: string[] = []
     for (const item of this.#deps.items.values()) {
-      if (!item.isKnown || named.has(item.name)) continue
+      if (!item.isKnown || named.has(item.name) || !this.#isAllowed(item.name, request.mode)) continue
       if (request.prefixes.some(prefix => item.name.startsWith(prefix))) followed.push(item.name)
     }
     return [...request.items, ...followed]
@@ -258,14 +263,14 @@ export class Subscriber {
       if (item === null) break
       found.push(item)
     }
-    if (found.length === names.length && (mode !== 'raw' || this.#hasRawRoom(session, found, key))) return found
+    if (found.length === names.length && (!isLoggedMode(mode) || this.#hasLogRoom(session, found, key))) return found
     // What was made for this request alone goes again.
     for (const item of found) keeper.lostInterest(item, this.nowMs)
     return null
   }
 
   /** A raw subscription that begins logs or views finds room for them, and for one log in full. */
-  #hasRawRoom(session: Session, items: readonly Item[], key: string): boolean {
+  #hasLogRoom(session: Session, items: readonly Item[], key: string): boolean {
     let missing = 0
     for (const item of items) {
       if (item.log === null) missing += RAW_OBJECT_BYTES
@@ -273,7 +278,7 @@ export class Subscriber {
     }
     if (missing === 0) return true
     const needed = Math.max(missing, this.#deps.settings.rawLogBytes)
-    while (!this.#rawBudget.hasRoom(needed)) if (!this.#deps.evictRaw(session)) return false
+    while (!this.#deps.logs.budget.hasRoom(needed)) if (!this.#deps.evictRaw(session)) return false
     return true
   }
 
@@ -283,7 +288,8 @@ export class Subscriber {
     const view = item.viewOf(subscription.key) ?? this.#addView(item, subscription)
     const interest = interests.add(session, subscription)
     if (isFollowing) interests.flags[interest] = FOLLOWED
-    const { intervalMs, isPaused } = subscription
+    const { isPaused } = subscription
+    const intervalMs = intervalOf(subscription, item)
     if (intervalMs > 0 || isPaused) {
       const limit = new FrequencyLimit(interests, interest, session.number, intervalMs)
       limit.isPaused = isPaused
@@ -335,7 +341,8 @@ export class Subscriber {
     const { interests } = this.#deps
     const known = interests.limits[interest] ?? null
     if (known !== null) return known
-    const limit = new FrequencyLimit(interests, interest, session.number, interests.owners[interest]!.intervalMs)
+    const intervalMs = intervalOf(interests.owners[interest]!, interests.views[interest]!.item)
+    const limit = new FrequencyLimit(interests, interest, session.number, intervalMs)
     limit.nextTurnMs = this.nowMs
     this.#moveTo(session, interest, limit)
     return limit
@@ -370,11 +377,11 @@ export class Subscriber {
   #intervalMs(asked: number): number {
     const cap = this.#deps.settings.maxFrequencyCap
     const frequency = asked === 0 ? cap : cap === 0 ? asked : Math.min(asked, cap)
-    return frequency === 0 ? 0 : 1_000 / frequency
+    return frequency === 0 ? 0 : MS_PER_S / frequency
   }
 
   #addView(item: Item, { mode, fields: names, key }: Subscription): View {
-    const { fields, settings } = this.#deps
+    const { fields, logs } = this.#deps
     const fieldIds = names === null ? null : names.map(name => fields.find(name)).filter(id => id >= 0)
     const view = new View(item, mode, fieldIds, key, names)
     view.number = this.#viewNumbers.take(0)
@@ -383,11 +390,10 @@ export class Subscriber {
       for (const name of view.fieldsAwaited) fields.await(name, view)
     }
     item.addView(view)
-    if (mode === 'raw') {
-      view.budget = this.#rawBudget
+    if (view.isLogged) {
+      view.budget = logs.budget
       view.take(RAW_OBJECT_BYTES)
-      item.log ??= new ItemLog(settings.rawLogBytes, settings.rawLogUpdates, this.#rawBudget)
-      view.end = item.log.end
+      view.end = logs.begin(item).end
     }
     return view
   }
@@ -403,6 +409,16 @@ export class Subscriber {
 /** Updates a second, to three places; 0 is no limit. */
 function frequencyOf(intervalMs: number): number {
   return intervalMs === 0 ? 0 : Math.round(1_000_000 / intervalMs) / 1_000
+}
+
+/** The least time between two updates of an item: the rule of the item may ask for more than the client. */
+function intervalOf({ mode, intervalMs }: Subscription, { settings }: Item): number {
+  if (settings.maxFrequency === 0 || isLoggedMode(mode)) return intervalMs
+  return Math.max(intervalMs, MS_PER_S / settings.maxFrequency)
+}
+
+function notAllowed(name: string, mode: Mode): SubscriberError {
+  return { code: 'MODE_NOT_ALLOWED', message: `${quoted(name)} cannot be read in mode ${mode}` }
 }
 
 function tooManyItems(itemsMax: number): SubscriberError {

@@ -83,8 +83,12 @@ const DEFAULTS: SubscriptionRequest = {
   prefixes: [],
   fields: null,
   mode: 'merge',
+  filter: null,
+  window: null,
   maxFrequency: 0,
   hasSnapshot: true,
+  historyMax: null,
+  bufferSize: 0,
   onLost: 'end',
 }
 
@@ -101,6 +105,10 @@ const SUBSCRIPTIONS: [members: string, expected: Partial<SubscriptionRequest>][]
   ['"id":0,"items":["A"],"snapshot":false', { hasSnapshot: false }],
   ['"id":0,"items":["A"],"mode":"raw","onLost":"snapshot"', { mode: 'raw', onLost: 'snapshot' }],
   ['"id":0,"items":["A"],"maxFrequency":1e-9', { maxFrequency: 1e-9 }],
+  ['"id":0,"items":["A"],"mode":"distinct","bufferSize":7', { mode: 'distinct', bufferSize: 7 }],
+  ['"id":0,"items":["A"],"mode":"distinct","snapshot":25', { mode: 'distinct', historyMax: 25 }],
+  ['"id":0,"items":["A"],"mode":"distinct","snapshot":true', { mode: 'distinct', historyMax: null }],
+  ['"id":0,"items":["A"],"mode":"distinct","snapshot":false', { mode: 'distinct', historyMax: 0, hasSnapshot: false }],
 ]
 
 for (const [members, expected] of SUBSCRIPTIONS) {
@@ -141,7 +149,7 @@ const BAD_SUBSCRIPTIONS: [code: string, members: string, named: string][] = [
   ['REQUEST_INVALID', '"id":1,"items":["A"],"fields":["a","a"]', '"a"'],
   ['FIELD_NAME_INVALID', '"id":1,"items":["A"],"fields":["a*"]', '"a*"'],
   ['FIELD_NAME_INVALID', '"id":1,"items":["A"],"fields":["123456789"]', '"123456789"'],
-  ['REQUEST_INVALID', '"id":1,"items":["A"],"mode":"distinct"', '"mode"'],
+  ['REQUEST_INVALID', '"id":1,"items":["A"],"mode":"newest"', '"mode"'],
   ['REQUEST_INVALID', '"id":1,"items":["A"],"maxFrequency":0', '"maxFrequency"'],
   ['REQUEST_INVALID', '"id":1,"items":["A"],"maxFrequency":1e-300', '"maxFrequency"'],
   ['REQUEST_INVALID', '"id":1,"items":["A"],"maxFrequency":1000.1', '"maxFrequency"'],

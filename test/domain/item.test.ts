@@ -1,9 +1,10 @@
 import test from 'ava'
-import { Item, NULL_VALUE } from '#src/domain/item.ts'
+import { type Item, NULL_VALUE } from '#src/domain/item.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
+import { newItem } from '#test/support/items.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
-const newItem = (): Item => new Item(0, 'A "quoted" item', 0, 0, () => {})
+const quotedItem = (): Item => newItem('A "quoted" item')
 
 function write(item: Item, store: ValueStore, fieldId: number, value: string | null): void {
   const found = item.indexOf(fieldId, fieldId)
@@ -25,7 +26,7 @@ function valuesOf(item: Item, store: ValueStore): Map<number, string | null> {
 test('[I2] an item holds what a map of its fields would, through updates, snapshots and ends: random actions', t => {
   const random = new Random(seedOr(20_260_202))
   const store = new ValueStore(1 << 20)
-  const items = [newItem(), newItem(), newItem()]
+  const items = [quotedItem(), quotedItem(), quotedItem()]
   const models = items.map(() => new Map<number, string | null>())
   const randomValue = (): string | null => (random.chance(0.1) ? null : 'x'.repeat(random.int(40)) + random.int(10))
   for (let action = 0; action < 5_000; action++) {
@@ -60,7 +61,7 @@ test('[I2] an item holds what a map of its fields would, through updates, snapsh
 })
 
 test('[I2] holds tells the value there is from every other', t => {
-  const [item, store] = [newItem(), new ValueStore(1 << 16)]
+  const [item, store] = [quotedItem(), new ValueStore(1 << 16)]
   const values = ['', '1', '12', '13', '123456789', null]
   for (const [now, value] of values.entries()) {
     write(item, store, 7, value)
@@ -73,7 +74,7 @@ test('[I2] holds tells the value there is from every other', t => {
 })
 
 test('[I2] where the store is full the old value stays', t => {
-  const [item, store] = [newItem(), new ValueStore(16)]
+  const [item, store] = [quotedItem(), new ValueStore(16)]
   write(item, store, 0, 'old')
   write(item, store, 1, 'other')
   t.false(item.put(store, 0, Buffer.from('a longer value'), 0, 14))
@@ -87,7 +88,7 @@ test('[I2] where the store is full the old value stays', t => {
 })
 
 test('[I2] the hint of where a field is may be wrong', t => {
-  const item = newItem()
+  const item = quotedItem()
   for (const fieldId of [5, 3, 9]) item.addField(fieldId)
   for (const hint of [0, 1, 2, 3, 100]) {
     t.deepEqual(
@@ -98,5 +99,5 @@ test('[I2] the hint of where a field is may be wrong', t => {
 })
 
 test('[I2] every body of an item begins with its name in JSON', t => {
-  t.is(`${newItem().prefix}}`, JSON.stringify({ item: 'A "quoted" item' }))
+  t.is(`${quotedItem().prefix}}`, JSON.stringify({ item: 'A "quoted" item' }))
 })

@@ -3,6 +3,7 @@ import { FieldTable } from '#src/domain/field-table.ts'
 import { homeOf } from '#src/domain/home.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemTable } from '#src/domain/item-table.ts'
+import { itemRules } from '#test/support/items.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 test('[I5] an item has one home, the same for whoever asks, and homes have like shares', t => {
@@ -28,7 +29,7 @@ test('[I5] homes do not change from one version to the next: rings of old and ne
 test('[I6] the table is bounded, subscribers may take half of it, and numbers come back: random actions', t => {
   const random = new Random(seedOr(20_260_206))
   const itemsMax = 20
-  const table = new ItemTable(itemsMax, 0, 1, () => {})
+  const table = new ItemTable(itemsMax, 0, 1, itemRules(), () => {})
   const model = new Map<string, Item>()
   const asked = new Set<string>()
   let refused = 0
@@ -66,7 +67,7 @@ test('[I6] the table is bounded, subscribers may take half of it, and numbers co
 })
 
 test('[I6] a sweep comes to every item in its turn, though items come and go meanwhile', t => {
-  const table = new ItemTable(1_000, 0, 1, () => {})
+  const table = new ItemTable(1_000, 0, 1, itemRules(), () => {})
   for (let i = 0; i < 95; i++) table.ensure(`i${i}`, 0, false)
   const seen = new Map<string, number>()
   for (let turn = 0; turn < 40; turn++) {

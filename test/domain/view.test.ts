@@ -1,15 +1,15 @@
 import test from 'ava'
 import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { Interests } from '#src/domain/interests.ts'
-import { Item } from '#src/domain/item.ts'
 import type { Session } from '#src/domain/session.ts'
 import { View } from '#src/domain/view.ts'
 import { bareSession, closeBare } from '#test/support/bare-session.ts'
+import { newItem } from '#test/support/items.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 test('[I4] a view has each of its interests once, at the place that the table says: random comings and goings', t => {
   const random = new Random(seedOr(20_260_204))
-  const view = new View(new Item(0, 'A', 0, 0, () => {}), 'merge', null, 'merge')
+  const view = new View(newItem('A'), 'merge', null, 'merge')
   const table = new Interests()
   const sessions: Session[] = []
   for (let action = 0; action < 4_000; action++) {
@@ -41,7 +41,7 @@ test('[I4] a view has each of its interests once, at the place that the table sa
 })
 
 test('[I4] a view includes all fields or those it names, and begins with the counter of its mode', t => {
-  const item = new Item(0, 'A', 0, 0, () => {})
+  const item = newItem('A')
   item.seq = 5
   item.rawSeq = 9
   const [all, some] = [new View(item, 'merge', null, ''), new View(item, 'raw', [2, 4], '')]
@@ -59,7 +59,7 @@ test('[I4] a view includes all fields or those it names, and begins with the cou
 test('[I4] however many fields a view names and whenever they come, it includes those and no others: random choices', t => {
   const random = new Random(seedOr(20_260_241))
   for (let round = 0; round < 60; round++) {
-    const view = new View(new Item(0, 'A', 0, 0, () => {}), 'merge', [], '')
+    const view = new View(newItem('A'), 'merge', [], '')
     const model = new Set<number>()
     const idsMax = random.pick([10, 70, 3_000])
     for (let count = random.int(40); count > 0; count--) {
@@ -77,7 +77,7 @@ test('[I4] however many fields a view names and whenever they come, it includes 
 
 test('[I4] an item finds its views by their keys, few or many, as they come and go: random actions', t => {
   const random = new Random(seedOr(20_260_242))
-  const item = new Item(0, 'A', 0, 0, () => {})
+  const item = newItem('A')
   const model = new Map<string, View>()
   let most = 0
   for (let action = 0; action < 3_000; action++) {

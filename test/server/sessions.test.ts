@@ -345,7 +345,7 @@ const REFUSED: readonly RefusedRequest[] = [
   { request: { subscribe: { id: 9, items: ['a\u0000b'] } }, code: 'ITEM_NAME_INVALID' },
   { request: { subscribe: { id: 9, items: ['P74.x'], fields: [''] } }, code: 'FIELD_NAME_INVALID' },
   { request: { subscribe: { id: 9, items: ['P74.x'], mode: 'raw', maxFrequency: 1 } }, code: 'REQUEST_INVALID' },
-  { request: { subscribe: { id: 9, items: ['P74.x'], mode: 'distinct' } }, code: 'REQUEST_INVALID' },
+  { request: { subscribe: { id: 9, items: ['P74.x'], mode: 'newest' } }, code: 'REQUEST_INVALID' },
   { request: { subscribe: { id: 9, items: ['P74.x'], colour: 'red' } }, code: 'REQUEST_INVALID' },
   { request: { subscribe: { id: -1, items: ['P74.x'] } }, code: 'REQUEST_INVALID' },
   { request: { subscribe: { id: 9, items: ['P74.x'] }, pause: 1 }, code: 'REQUEST_INVALID' },

@@ -80,7 +80,12 @@ export const ARROWS: readonly Arrow[] = [
     message: 'A codec is a function of bytes and state: no socket, no clock.',
   },
   {
-    files: ['src/config/**'],
+    files: ['src/config/item-rules.ts'],
+    may: ['#src/domain/item-settings.ts', '#src/domain/names.ts', '#src/domain/session-request.ts', ...BASE],
+    message: 'What is set for items is told in words of the domain, and in no others.',
+  },
+  {
+    files: ['check', 'commands', 'config', 'load'].map(name => `src/config/${name}.ts`),
     may: ['./**', ...BASE, 'node:fs', 'node:os', 'zod'],
     message: 'The settings know nothing of what they set.',
   },

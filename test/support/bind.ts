@@ -14,8 +14,12 @@ export function subscriptionOf(wish: SubscriptionWish): SubscriptionRequest {
     prefixes: wish.prefixes ?? [],
     fields: wish.fields ?? null,
     mode: wish.mode ?? 'merge',
+    filter: wish.filter ?? null,
+    window: wish.window ?? null,
     maxFrequency: wish.maxFrequency ?? 0,
     hasSnapshot: wish.hasSnapshot ?? true,
+    historyMax: wish.historyMax ?? null,
+    bufferSize: wish.bufferSize ?? 0,
     onLost: wish.onLost ?? 'snapshot',
   }
 }

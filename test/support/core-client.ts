@@ -13,6 +13,7 @@ export interface Line {
   readonly stale?: boolean
   readonly deleted?: true
   readonly lost?: number
+  readonly snapshotEnd?: true
   readonly position?: number
   readonly session?: string
   readonly recovered?: boolean

@@ -1,12 +1,12 @@
 import test from 'ava'
 import { FieldTable } from '#src/domain/field-table.ts'
-import { Item } from '#src/domain/item.ts'
 import { ENTRY_UPDATE, ItemLog } from '#src/domain/item-log.ts'
 import { RawBudget } from '#src/domain/raw-budget.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import { changedCount, View } from '#src/domain/view.ts'
 import { Bodies, NO_ROOM } from '#stages/batch/bodies.ts'
 import { BodyHeap } from '#stages/batch/body-heap.ts'
+import { newItem } from '#test/support/items.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 const NDJSON = 1
@@ -16,7 +16,7 @@ function setUp(heapBytes: number) {
   const fields = new FieldTable(10)
   const store = new ValueStore(1 << 16)
   const heap = new BodyHeap(heapBytes)
-  const item = new Item(0, 'A', 0, 0, () => {})
+  const item = newItem('A')
   item.isKnown = true
   for (const name of FIELDS) item.addField(fields.idOf(name))
   const bodies = new Bodies(heap, fields, store)

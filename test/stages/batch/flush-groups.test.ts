@@ -20,7 +20,7 @@ test('[S5] sessions whose flushes are the same bodies in the same order share on
       for (const body of run) groups.push(body, body % 1_000, 0, 0)
       const bytes = run.reduce((sum, body) => sum + (body % 1_000), 0)
       const added = groups.add(sessionOf(member), start, bytes, run.length, member % 7)
-      groups.parts.set(added, member, member + 1, true)
+      groups.parts.set(added, { position: member, seq: member + 1, isStaleTold: true, lost: 0 })
       const key = run.join(' ')
       model.set(key, [...(model.get(key) ?? []), member])
     }

@@ -1,7 +1,6 @@
 import test from 'ava'
 import { FIELD_HEADER, REPLICA_FIELDS, REPLICA_IS_KNOWN } from '#src/codec/record.ts'
 import { Interests, NEEDS_SNAPSHOT } from '#src/domain/interests.ts'
-import { Item } from '#src/domain/item.ts'
 import type { Session } from '#src/domain/session.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import { View } from '#src/domain/view.ts'
@@ -10,8 +9,10 @@ import { createLocalQueue } from '#src/ring/local-queue.ts'
 import { countersOf, createCounters } from '#src/ring/shared-words.ts'
 import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { LaneLink } from '#stages/conflate/links.ts'
+import { Logs } from '#stages/conflate/logs.ts'
 import { Merger } from '#stages/conflate/merge.ts'
 import { bareSession } from '#test/support/bare-session.ts'
+import { newItem } from '#test/support/items.ts'
 
 test('[I11] a replica that comes gives its snapshot to everybody who waits for it (found: not to the second)', t => {
   const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
@@ -20,6 +21,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const merger = new Merger({
     interests: table,
     store,
+    logs: new Logs(1 << 16, store),
     wheel: new TimingWheel(0),
     metrics,
     fieldsMax: 8,
@@ -31,7 +33,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const lane = new LaneLink(-1, consumer, null)
   lane.fields[4] = 7
 
-  const item = new Item(0, 'A', 1, 0, () => {})
+  const item = newItem('A', 1)
   const view = new View(item, 'merge', null, 'merge')
   item.views.push(view)
   const ready: number[] = []
