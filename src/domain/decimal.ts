@@ -22,8 +22,6 @@ const DIGIT_0 = 0x30
 const LETTER_E = 0x65
 /** The bit that makes a capital letter of ASCII small. */
 const SMALL_BIT = 0x20
-/** An exponent beyond it says as much as this one: the text has no digits that could make up for it. */
-const EXPONENT_MAX = 1_000
 const NO_EXPONENT = Number.NaN
 
 /** Reads one decimal after another; what it found of the last one stands in its fields. */
@@ -88,7 +86,7 @@ export class DecimalReader {
   }
 }
 
-/** From the letter up to `end`, NO_EXPONENT when it is none. */
+/** From the letter up to `end`, NO_EXPONENT when it is none. One beyond 2^53 is rounded, and beyond all bounds anyway. */
 function exponentOf(bytes: Buffer, start: number, end: number): number {
   if ((bytes[start]! | SMALL_BIT) !== LETTER_E) return NO_EXPONENT
   let at = start + 1
@@ -99,7 +97,7 @@ function exponentOf(bytes: Buffer, start: number, end: number): number {
   for (; at < end; at++) {
     const digit = bytes[at]! - DIGIT_0
     if (digit < 0 || digit > 9) return NO_EXPONENT
-    exponent = Math.min(EXPONENT_MAX, exponent * 10 + digit)
+    exponent = exponent * 10 + digit
   }
   return isNegative ? -exponent : exponent
 }
