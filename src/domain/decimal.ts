@@ -118,10 +118,13 @@ export function compareDecimals(
   bOffset: number,
   bLength: number,
 ): number {
-  const a = readerA
-  const b = readerB
-  assert(a.read(aBytes, aOffset, aLength), 'only decimals are compared: the first one is none')
-  assert(b.read(bBytes, bOffset, bLength), 'only decimals are compared: the second one is none')
+  assert(readerA.read(aBytes, aOffset, aLength), 'only decimals are compared: the first one is none')
+  assert(readerB.read(bBytes, bOffset, bLength), 'only decimals are compared: the second one is none')
+  return compareRead(readerA, aBytes, readerB, bBytes)
+}
+
+/** The same of decimals that were read before; each reader with the bytes that it has read. */
+export function compareRead(a: DecimalReader, aBytes: Buffer, b: DecimalReader, bBytes: Buffer): number {
   if (a.sign !== b.sign) return a.sign - b.sign
   const order =
     a.magnitude === b.magnitude
