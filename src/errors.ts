@@ -43,6 +43,7 @@ export type ClientErrorCode =
   | 'QUERY_INVALID' // a query parameter is unknown, missing, or out of range
   | 'ITEM_NAME_INVALID'
   | 'FIELD_NAME_INVALID'
+  | 'FILTER_INVALID' // a subscription's filter is none: the message has the position
   | 'ITEMS_TOO_MANY' // more items than sessionItemsMax in one session
   | 'ITEM_NOT_FOUND'
   | 'FORBIDDEN' // this peer or origin may not do this

@@ -61,7 +61,7 @@ export const ARROWS: readonly Arrow[] = [
   },
   {
     files: ['src/domain/**'],
-    may: ['./**', '#src/time/timing-wheel.ts', ...BASE],
+    may: ['./**', '#src/domain/**', '#src/time/timing-wheel.ts', ...BASE],
     message: 'The domain knows no wire format, queue, stage or thread.',
   },
   {
