@@ -21,6 +21,9 @@ export type FeedErrorCode =
   | 'FEED_FIELD_NAME' // a field's name is empty, too long, or holds a forbidden character
   | 'FEED_FIELDS_MISSING' // an update without "fields"
   | 'FEED_FIELDS_TOO_MANY' // more fields in a line or an item than fieldsMax
+  | 'FEED_KEY_MISSING' // an operation on a row of a table without a key
+  | 'FEED_COMMAND_INVALID' // an operation on a row whose "command" is not ADD, UPDATE, DELETE or CLEAR
+  | 'FEED_ROWS_TOO_MANY' // the table has tableRowsMax rows, or all tables rowsMax
   | 'FEED_GREETING_LATE' // a {"feed":…} line that is not the first one
   | 'FEED_ANSWER_UNKNOWN' // an answer to a message that was never sent, or is answered already
   | 'FEED_ITEMS_TOO_MANY' // the server holds itemsMax items

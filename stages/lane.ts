@@ -17,6 +17,7 @@ import {
   BIND_ITEM,
   DELETE,
   FIELD_HEADER,
+  FLAG_ROW,
   FLAG_SNAPSHOT,
   HANDLES,
   NULL_FIELD,
@@ -66,7 +67,7 @@ export class Lane {
     words[word] = parser.itemId
     words[word + 1] = slot
     words[word + 2] = line
-    words[word + 3] = fieldCount | (parser.isSnapshot && !isDeletion ? FLAG_SNAPSHOT : 0)
+    words[word + 3] = fieldCount | (isDeletion ? 0 : flagsOf(parser))
     doubles[(claim >> 3) + 2] = parser.timeMs
     doubles[(claim >> 3) + 3] = receivedMs
     let at = claim + UPDATE_FIELDS
@@ -168,4 +169,8 @@ function bind(producer: RecordProducer, type: number, id: number, names: NameTab
   names.copyTo(id, producer.memory.bytes, claim + 4)
   producer.commit(type, lengthMax)
   return true
+}
+
+function flagsOf({ isSnapshot, isRow }: FeedLineParser): number {
+  return (isSnapshot ? FLAG_SNAPSHOT : 0) | (isRow ? FLAG_ROW : 0)
 }

@@ -29,6 +29,7 @@ export interface FeedLineLimits {
 export interface UpdateFields {
   itemId: number
   isSnapshot: boolean
+  isRow: boolean
   timeMs: number
   fieldCount: number
   readonly fieldIds: Int32Array
@@ -59,6 +60,7 @@ const FIELDS = Buffer.from('"fields":{')
 const TIME = Buffer.from('"time":')
 const AT = Buffer.from('"at":')
 const MODE = Buffer.from('"mode":"')
+const COMMAND = Buffer.from('command')
 const SNAPSHOT_TRUE = Buffer.from('"snapshot":true')
 const SNAPSHOT_FALSE = Buffer.from('"snapshot":false')
 const NULL = Buffer.from('null')
@@ -114,6 +116,7 @@ export class QuickScanner {
     into.itemId = this.#items.findHashed(hash, bytes, nameStart, at)
     if (into.itemId < 0) return false
     into.isSnapshot = false
+    into.isRow = false
     into.timeMs = Number.NaN
     into.fieldCount = 0
     into.valueBytes = bytes
@@ -139,7 +142,7 @@ export class QuickScanner {
         at = isAt(AT, bytes, keyStart, end) ? numberEnd(bytes, keyStart + AT.length, end) : GIVEN_UP
       } else if (letter === LETTER_M) {
         has = HAS_MODE
-        at = modeEnd(bytes, keyStart, end)
+        at = modeEnd(bytes, keyStart, end, into)
       } else if (letter === LETTER_S) {
         has = HAS_SNAPSHOT
         at = snapshotEnd(bytes, keyStart, end, into)
@@ -237,9 +240,10 @@ function timeEnd(bytes: Buffer, start: number, end: number, into: UpdateFields):
   return timeMs >= 0 && timeMs <= TIME_MS_MAX ? at : GIVEN_UP
 }
 
-function modeEnd(bytes: Buffer, start: number, end: number): number {
+function modeEnd(bytes: Buffer, start: number, end: number, into: UpdateFields): number {
   if (!isAt(MODE, bytes, start, end)) return GIVEN_UP
   const quoteAt = plainEnd(bytes, start + MODE.length, end)
+  into.isRow = isRowMode(bytes, start + MODE.length, quoteAt)
   return quoteAt < 0 ? GIVEN_UP : quoteAt + 1
 }
 
@@ -247,6 +251,11 @@ function snapshotEnd(bytes: Buffer, start: number, end: number, into: UpdateFiel
   into.isSnapshot = isAt(SNAPSHOT_TRUE, bytes, start, end)
   if (into.isSnapshot) return start + SNAPSHOT_TRUE.length
   return isAt(SNAPSHOT_FALSE, bytes, start, end) ? start + SNAPSHOT_FALSE.length : GIVEN_UP
+}
+
+/** Whether the mode says that an update is an operation on a row. Its letters have no escapes that anybody writes. */
+export function isRowMode(bytes: Buffer, start: number, end: number): boolean {
+  return end - start === COMMAND.length && isAt(COMMAND, bytes, start, end)
 }
 
 /** The offset of the quote that ends the string at `start`, when all before it is plain; else a negative number. */

@@ -8,8 +8,8 @@
  *   {"answer":17,"result":JSON}                   the answer to a message; or "error":TEXT
  *   blank                                         a heartbeat
  *
- * A VALUE is a string, a number or null. "at" (a number) and "mode" (a string) are what recordings carry: in updates and
- * deletions they are checked and ignored. Keys stand in any order, each at most once.
+ * A VALUE is a string, a number or null. "mode" (a string) says what the item is: of "command" an update is an operation on a
+ * row of a table (tables.ts), any other says nothing. "at" (a number) is what recordings carry: checked and ignored. Keys stand in any order, each at most once.
  *
  * Invariants (test/rules.md, F):
  *  - Only good lines change a table. A name that is new is added when all else of the line is found good, and taken out
@@ -30,7 +30,7 @@ import { assert } from '#src/assert.ts'
 import { isName } from '#src/domain/names.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import { ANSWER_RANGE, MessageReader } from './feed-line-message.ts'
-import { type FeedLineLimits, QuickScanner, TIME_MS_MAX, type UpdateFields } from './feed-line-quick.ts'
+import { type FeedLineLimits, isRowMode, QuickScanner, TIME_MS_MAX, type UpdateFields } from './feed-line-quick.ts'
 import { BRACE_CLOSE, BRACE_OPEN, LETTER_F, LETTER_N, LETTER_T, LineCursor, QUOTE } from './line-cursor.ts'
 import { NameTable } from './name-table.ts'
 
@@ -94,6 +94,8 @@ export class FeedLineParser implements UpdateFields {
   /** The id in the table of items. */
   itemId = -1
   isSnapshot = false
+  /** Its "mode" is "command": it is an operation on a row of a table. */
+  isRow = false
   /** NaN when the line has none. */
   timeMs = Number.NaN
   fieldCount = 0
@@ -176,6 +178,7 @@ export class FeedLineParser implements UpdateFields {
   #begin(): void {
     this.itemId = -1
     this.isSnapshot = false
+    this.isRow = false
     this.timeMs = Number.NaN
     this.fieldCount = 0
     this.isOnDemand = false
@@ -227,7 +230,7 @@ export class FeedLineParser implements UpdateFields {
       case KEY_AT:
         return this.#cursor.isNumberNext() ? this.#cursor.number() : this.#failType(key, 'a number')
       case KEY_MODE:
-        return this.#cursor.peek() === QUOTE ? this.#cursor.string() : this.#failType(key, 'a string')
+        return this.#mode()
       case KEY_FEED:
         return this.#feed()
       case KEY_HEARTBEAT:
@@ -339,6 +342,14 @@ export class FeedLineParser implements UpdateFields {
     const timeMs = cursor.tokenNumber() + 0
     this.timeMs = timeMs
     return (timeMs >= 0 && timeMs <= TIME_MS_MAX) || cursor.fail('FEED_VALUE_TYPE', `"time" must be ${TIME_RANGE}`)
+  }
+
+  #mode(): boolean {
+    const cursor = this.#cursor
+    if (cursor.peek() !== QUOTE) return this.#failType(KEY_MODE, 'a string')
+    if (!cursor.string()) return false
+    this.isRow = isRowMode(cursor.bytes, cursor.tokenStart, cursor.tokenEnd)
+    return true
   }
 
   /** The keys that are true or false; "deleted" can only be true. */

@@ -18,10 +18,13 @@ import { closingEvent } from './client-event.ts'
 const SEQ = Buffer.from(',"seq":')
 const SNAPSHOT = Buffer.from(',"snapshot":true')
 const TIME = Buffer.from(',"time":')
+const KEY = Buffer.from(',"key":"')
 const FIELDS = Buffer.from(',"fields":{')
 const STALE = Buffer.from(',"stale":true}')
 const FRESH = Buffer.from(',"stale":false}')
 const DELETED = Buffer.from(',"deleted":true}')
+const OUT = Buffer.from(',"out":true}')
+const CLEARED = Buffer.from(',"cleared":true}')
 const SNAPSHOT_END = Buffer.from(',"snapshotEnd":true}')
 const LOST = Buffer.from(',"lost":')
 const ID = Buffer.from('id: ')
@@ -56,7 +59,15 @@ export const MARK_STALE = 0
 export const MARK_FRESH = 1
 export const MARK_DELETED = 2
 export const MARK_SNAPSHOT_END = 3
-const MARKS = [STALE, FRESH, DELETED, SNAPSHOT_END]
+export const MARK_CLEARED = 4
+export const MARK_OUT = 5
+const MARKS = [STALE, FRESH, DELETED, SNAPSHOT_END, CLEARED, OUT]
+
+/** What became of a row. */
+export const ROW_ADD = 0
+export const ROW_UPDATE = 1
+export const ROW_DELETE = 2
+const COMMANDS = ['ADD', 'UPDATE', 'DELETE'].map(name => Buffer.from(`,"command":"${name}"`))
 
 export interface StreamCodec {
   /** Sent on a silent stream so that both ends and what lies between see life. */
@@ -77,6 +88,19 @@ export interface StreamCodec {
     length: number,
   ): number
   endUpdate(out: Buffer, at: number): number
+  /** As beginUpdate, for a row; behind ROW_DELETE follows endDelete, behind the others fields and endUpdate. */
+  beginRow(
+    out: Buffer,
+    at: number,
+    prefix: Buffer,
+    seq: number,
+    timeMs: number,
+    command: number,
+    key: Buffer,
+    keyOffset: number,
+    keyLength: number,
+  ): number
+  endDelete(out: Buffer, at: number): number
   mark(out: Buffer, at: number, prefix: Buffer, mark: number): number
   lost(out: Buffer, at: number, prefix: Buffer, count: number): number
   /** Takes the place of the first `tagSkip` bytes of a body whose subscription is not 0. */
@@ -105,17 +129,35 @@ class JsonStream implements StreamCodec {
   }
 
   beginUpdate(out: Buffer, at: number, prefix: Buffer, seq: number, isSnapshot: boolean, timeMs: number): number {
-    let next = this.#begin(out, at, prefix)
-    next = copyBytes(SEQ, 0, out, next, SEQ.length)
-    next = writeInteger(out, next, seq)
+    let next = this.#beginSeq(out, at, prefix, seq)
     if (isSnapshot) next = copyBytes(SNAPSHOT, 0, out, next, SNAPSHOT.length)
-    if (!Number.isNaN(timeMs)) {
-      next = copyBytes(TIME, 0, out, next, TIME.length)
-      next = Number.isInteger(timeMs)
-        ? writeInteger(out, next, timeMs)
-        : next + out.write(String(timeMs), next, 'latin1')
-    }
+    next = writeTime(out, next, timeMs)
     return copyBytes(FIELDS, 0, out, next, FIELDS.length)
+  }
+
+  beginRow(
+    out: Buffer,
+    at: number,
+    prefix: Buffer,
+    seq: number,
+    timeMs: number,
+    command: number,
+    key: Buffer,
+    keyOffset: number,
+    keyLength: number,
+  ): number {
+    let next = writeTime(out, this.#beginSeq(out, at, prefix, seq), timeMs)
+    next = copyBytes(KEY, 0, out, next, KEY.length)
+    next = copyBytes(key, keyOffset, out, next, keyLength)
+    out[next++] = QUOTE
+    const text = COMMANDS[command]!
+    next = copyBytes(text, 0, out, next, text.length)
+    return command === ROW_DELETE ? next : copyBytes(FIELDS, 0, out, next, FIELDS.length)
+  }
+
+  endDelete(out: Buffer, at: number): number {
+    out[at] = BRACE_CLOSE
+    return copyBytes(this.#end, 0, out, at + 1, this.#end.length)
   }
 
   field(
@@ -189,9 +231,20 @@ class JsonStream implements StreamCodec {
     return Buffer.concat([Buffer.from(retry), this.#start, Buffer.from(text), this.#end])
   }
 
+  #beginSeq(out: Buffer, at: number, prefix: Buffer, seq: number): number {
+    const next = this.#begin(out, at, prefix)
+    return writeInteger(out, copyBytes(SEQ, 0, out, next, SEQ.length), seq)
+  }
+
   #begin(out: Buffer, at: number, prefix: Buffer): number {
     return copyBytes(prefix, 0, out, copyBytes(this.#start, 0, out, at, this.#start.length), prefix.length)
   }
+}
+
+function writeTime(out: Buffer, at: number, timeMs: number): number {
+  if (Number.isNaN(timeMs)) return at
+  const next = copyBytes(TIME, 0, out, at, TIME.length)
+  return Number.isInteger(timeMs) ? writeInteger(out, next, timeMs) : next + out.write(String(timeMs), next, 'latin1')
 }
 
 /** Writes a whole number from 0 to 2^53 in decimal. */

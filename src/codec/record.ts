@@ -42,6 +42,11 @@ export const REPLICA_STALE = 11
  */
 export const HANDLES = 12
 /**
+ * Core → core, before the REPLICA that they belong to: a row of a table, as an ADD. As UPDATE; word 1 1 = the first one, before
+ * which the replica's table is emptied; word 2 the INTEREST it answers.
+ */
+export const REPLICA_ROW = 14
+/**
  * A message is done with, to the core that sent it: word 0 slot, word 1 the core's number of the message, then JSON text
  * (UTF-8, no white space between tokens): `{"result":…}` or `{"error":"…"}` by the feed, ANSWERED_GONE or ANSWERED_BUSY by
  * the lane. It may come when the core has given the message up (its time was over, its feed is down): it is for nobody then.
@@ -53,11 +58,15 @@ export const ANSWERED_GONE = '{"gone":true}'
 export const ANSWERED_BUSY = '{"busy":true}'
 
 export const FLAG_SNAPSHOT = 1 << 16
+/** Of an UPDATE: the feed says that it is an operation on a row of a table. */
+export const FLAG_ROW = 1 << 17
 export const FIELD_COUNT_MASK = 0xffff
 export const UPDATE_FIELDS = 32
 export const REPLICA_FIELDS = 48
 export const REPLICA_IS_KNOWN = 1
 export const REPLICA_IS_STALE = 2
+/** Its rows came before it, as REPLICA_ROW. */
+export const REPLICA_HAS_ROWS = 4
 export const NULL_FIELD = 0xffff
 /** In place of a field's number: the field was refused, and whoever reads on passes over it. */
 export const NO_FIELD = 0xffff

@@ -6,8 +6,17 @@
  *  - What has no effect in a mode is refused in it, so that nobody believes that it has.
  */
 
+import { Filter } from '#src/domain/filter/filter.ts'
+import { parseFilter } from '#src/domain/filter/parse-filter.ts'
 import { isName } from '#src/domain/names.ts'
-import { isLoggedMode, type Mode, type OnLost, type SubscriptionRequest } from '#src/domain/session-request.ts'
+import {
+  isLoggedMode,
+  MODES,
+  type Mode,
+  type OnLost,
+  type RowWindow,
+  type SubscriptionRequest,
+} from '#src/domain/session-request.ts'
 import { quoted } from './http-fields.ts'
 import type { Parameters } from './parameters.ts'
 
@@ -17,12 +26,14 @@ export interface SubscriptionLimits {
   readonly fieldNameBytesMax: number
   readonly fieldsMax: number
   readonly sessionItemsMax: number
+  /** Characters. */
+  readonly filterLengthMax: number
   /** Updates a second an item; 0 is no cap. */
   readonly maxFrequencyCap: number
 }
 
 export const SUBSCRIPTION_PARAMETERS = [
-  ...['items', 'fields', 'mode', 'maxFrequency', 'snapshot', 'onLost', 'bufferSize'],
+  ...['items', 'fields', 'mode', 'maxFrequency', 'snapshot', 'onLost', 'bufferSize', 'filter', 'sort', 'from', 'count'],
 ]
 
 /** The most updates a second of an item that anybody may ask for; more is the same as no limit. */
@@ -39,7 +50,15 @@ const MODES_OF: readonly (readonly [name: string, modes: readonly Mode[]])[] = [
   ['maxFrequency', ['merge', 'command']],
   ['onLost', ['raw']],
   ['bufferSize', ['distinct']],
+  ['snapshot', ['merge', 'distinct', 'raw']],
+  ['sort', ['command']],
+  ['from', ['command']],
+  ['count', ['command']],
 ]
+
+/** The last place that a window may begin at, and the most rows that it may have. */
+const ROWS_MAX = 1_000_000
+const DESCENDING = '-'
 
 const WILDCARD = '*'
 
@@ -47,19 +66,47 @@ const WILDCARD = '*'
 export function readSubscription(from: Parameters, id: number, limits: SubscriptionLimits): SubscriptionRequest {
   const { items, prefixes } = readItems(from, limits)
   const fields = readFields(from, limits)
-  const mode = from.choice<Mode>('mode', ['merge', 'distinct', 'raw'])
+  const mode = from.choice<Mode>('mode', MODES)
   const maxFrequency = isLoggedMode(mode) ? 0 : readFrequency(from, limits.maxFrequencyCap)
   const historyMax = mode === 'distinct' ? readHistory(from) : null
   const hasSnapshot = historyMax === null ? from.flag('snapshot', true) : historyMax > 0
   const onLost = from.choice<OnLost>('onLost', ['end', 'snapshot'])
+  const filter = readFilter(from, limits)
+  const window = mode === 'command' ? readWindow(from, limits) : null
   const bufferSize = from.integer('bufferSize', 1, BUFFER_SIZE_MAX, 0)
   for (const [name, modes] of MODES_OF) {
     if (!modes.includes(mode) && from.has(name)) from.fail(`${from.named(name)} is for mode ${modes.join(' and ')}`)
   }
   return {
-    ...{ id, items, prefixes, fields, mode, filter: null, window: null },
+    ...{ id, items, prefixes, fields, mode, filter, window },
     ...{ maxFrequency, hasSnapshot, historyMax, bufferSize, onLost },
   }
+}
+
+/** The key of the filter, or null. */
+function readFilter(from: Parameters, limits: SubscriptionLimits): string | null {
+  if (!from.has('filter')) return null
+  const filter = parseFilter(from.text('filter', ''), limits)
+  if (filter instanceof Filter) return filter.key
+  from.fail(filter.message, 'FILTER_INVALID')
+  return null
+}
+
+/** The rows that are asked for; null for all. The order of all rows is the client's own matter. */
+function readWindow(from: Parameters, limits: SubscriptionLimits): RowWindow | null {
+  const text = from.text('sort', '')
+  const isDescending = text.startsWith(DESCENDING)
+  const sort = isDescending ? text.slice(1) : text
+  if (from.has('sort') && !isName(sort, limits.fieldNameBytesMax)) {
+    from.fail(`${quoted(sort)} is no name of a field`, 'FIELD_NAME_INVALID')
+  }
+  if (!from.has('sort')) {
+    for (const name of ['from', 'count'])
+      if (from.has(name)) from.fail(`${from.named(name)} needs ${from.named('sort')}`)
+  }
+  const first = from.integer('from', 0, ROWS_MAX, 0)
+  const count = from.integer('count', 1, ROWS_MAX, ROWS_MAX)
+  return first === 0 && count === ROWS_MAX ? null : { sort, isDescending, from: first, count }
 }
 
 /** How many updates the snapshot is of: 0 is none, null as many as is set for the item. */

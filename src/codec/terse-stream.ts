@@ -35,7 +35,11 @@ const SPLIT = 60_466_176
 const SPLIT_DIGITS = 5
 
 /** By the marks of json-stream.ts: MARK_STALE and those behind it. */
-const MARK_LETTERS = Buffer.from('sfde')
+const MARK_LETTERS = Buffer.from('sfdeco')
+/** By ROW_ADD, ROW_UPDATE and ROW_DELETE of json-stream.ts. */
+const ROW_LETTERS = Buffer.from('+*-')
+/** Of them. */
+const ROW_DELETE = 2
 /** From so many on, a number is shorter than as many empty tokens. */
 const RUN_MIN = 4
 /** A fraction below it JavaScript prints with an exponent; it is a nanosecond. */
@@ -88,6 +92,29 @@ export function beginUpdate(
   next = writeBase36(out, next + 1, seq)
   out[next] = TAB
   return writeTime(out, next + 1, timeMs)
+}
+
+/** A row's line up to its key; behind ROW_DELETE nothing but endUpdate follows. */
+export function beginRow(
+  out: Buffer,
+  at: number,
+  view: number,
+  seq: number,
+  timeMs: number,
+  command: number,
+  key: Buffer,
+  keyOffset: number,
+  keyLength: number,
+): number {
+  out[at] = ROW_LETTERS[command]!
+  let next = writeBase36(out, at + 1, view)
+  out[next] = TAB
+  next = writeBase36(out, next + 1, seq)
+  if (command !== ROW_DELETE) {
+    out[next] = TAB
+    next = writeTime(out, next + 1, timeMs)
+  }
+  return writeToken(out, next, key, keyOffset, keyLength)
 }
 
 /** The next value of a view with a choice of fields, behind `skipped` fields that have none; `length` -1 is null. */

@@ -280,6 +280,27 @@ const items = {
     16_384 * MIB,
     'Memory for all that is kept for the readers of every update, per core thread. When it is full, new ones get 503 and logs hold less.',
   ),
+  tableRowsMax: integer(
+    'rows',
+    10_000,
+    1,
+    1_000_000,
+    'Rows of an item that is a table. An operation that would add one more is refused.',
+  ),
+  tableBytesMax: bytes(
+    4 * MIB,
+    64 * KIB,
+    256 * MIB,
+    'What the keys and values of one table take. With several core threads a whole table crosses a ring.',
+  ),
+  tableDeletedRowsMax: integer(
+    'rows',
+    1_024,
+    1,
+    1_000_000,
+    'Deleted rows of a table that a view remembers: a client that is further behind gets the table anew.',
+  ),
+  rowsMax: integer('rows', 1_000_000, 1, 100_000_000, 'Rows of all tables, per core thread.'),
   itemRules: json(
     262_144,
     'What is set for items by their names (docs/item-rules.md): modes, frequency, history, tables, merge functions.',
@@ -302,6 +323,7 @@ const clients = {
     100_000,
     'Items in one session. Those in the query of a request must fit it too: see requestHeadBytesMax.',
   ),
+  filterLengthMax: integer('characters', 1_024, 16, 16_384, 'The longest filter of a subscription (docs/filters.md).'),
   subscriptionsMax: integer('subscriptions', 1_000, 1, 100_000, 'Subscriptions in one session.'),
   resumeMs: integer(
     'ms',

@@ -65,6 +65,11 @@ export class Interests {
   flags = new Uint8Array(START_PLACES)
   /** Of who is LEFT: the position of the first flush that left it behind. */
   leftAt = new Float64Array(START_PLACES)
+  /**
+   * Of a table: the core's position up to which the session has everything; behind it, up to `positions`, it has some rows.
+   * While the table is sent from its beginning on, where that began.
+   */
+  bases = new Float64Array(START_PLACES)
   /** Its place in the view's list. */
   places = new Int32Array(START_PLACES)
   /** A bit each: it has something to send. */
@@ -156,6 +161,7 @@ export class Interests {
     this.deletions[to] = this.deletions[from]!
     this.flags[to] = this.flags[from]!
     this.leftAt[to] = this.leftAt[from]!
+    this.bases[to] = this.bases[from]!
     this.places[to] = this.places[from]!
     this.clear(to)
     if (this.isWaiting(from)) this.#waiting[to >>> WORD_BITS]! |= 1 << (to & 31)
@@ -227,6 +233,7 @@ export class Interests {
     this.flags = grown(this.flags, new Uint8Array(places))
     this.ids = grown(this.ids, new Int32Array(places))
     this.leftAt = grown(this.leftAt, new Float64Array(places))
+    this.bases = grown(this.bases, new Float64Array(places))
     this.places = grown(this.places, new Int32Array(places))
     this.#waiting = grown(this.#waiting, new Int32Array(places >> WORD_BITS))
   }

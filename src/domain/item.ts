@@ -17,11 +17,9 @@ import { copyBytes, equalBytes } from '#src/bytes.ts'
 import type { Timed } from '#src/time/timing-wheel.ts'
 import type { ItemLog } from './item-log.ts'
 import type { ItemSettings } from './item-settings.ts'
-import { NO_ROOM, ValueStore } from './value-store.ts'
+import type { RowTable } from './row-table.ts'
+import { NO_ROOM, NULL_VALUE, ValueStore } from './value-store.ts'
 import type { View } from './view.ts'
-
-/** The length of a null value. */
-export const NULL_VALUE = -1
 
 /** Up to as many views a look through the list is cheaper than a map. */
 const LINEAR_VIEWS_MAX = 8
@@ -76,6 +74,8 @@ export class Item implements Timed {
   #viewsByKey: Map<string, View> | null = null
   #loggedViews = 0
   log: ItemLog | null = null
+  /** Of an item that is a table, or that somebody reads as one. */
+  table: RowTable | null = null
   readonly sources: Source[] = []
   lastSource: Source | null = null
   /** Interests on this thread. */

@@ -19,7 +19,8 @@ const POSITION = 3
 const SEQ = 4
 const DELETIONS = 5
 const FLAGS = 6
-const WIDTH = 7
+const BASE = 7
+const WIDTH = 8
 
 const START_ENTRIES = 8
 
@@ -63,6 +64,7 @@ export class LeftLog {
     numbers[at + SEQ] = interests.sentSeqs[interest]!
     numbers[at + DELETIONS] = interests.deletions[interest]!
     numbers[at + FLAGS] = interests.flags[interest]!
+    numbers[at + BASE] = interests.bases[interest]!
   }
 
   /** The entry that tells what the session had of an interest at its flush of `position`; NOT_LEFT: it had everything. */
@@ -83,6 +85,7 @@ export class LeftLog {
     interests.sentSeqs[interest] = this.#numbers[at + SEQ]!
     interests.deletions[interest] = this.#numbers[at + DELETIONS]!
     interests.flags[interest] = this.#numbers[at + FLAGS]!
+    interests.bases[interest] = this.#numbers[at + BASE]!
     return this.#numbers[at + FROM]!
   }
 

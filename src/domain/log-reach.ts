@@ -66,6 +66,7 @@ function isUpdateOf(view: View, log: ItemLog, at: number): boolean {
 
 /** Whether the update at `position` is one of the view's: what its seq counts. */
 export function concerns(view: View, log: ItemLog, position: number): boolean {
+  if (view.filter !== null && !view.filter.passesEntry(log, position)) return false
   if (view.fieldIds === null || log.kindAt(position) === ENTRY_SNAPSHOT) return true
   const { bytes } = log
   const end = log.offsetAt(position) + log.lengthAt(position)

@@ -5,7 +5,9 @@
  * At the bound: a stream that would begin a log or a view is refused, a log that would grow stays as it is and pushes its
  * oldest entries out earlier, a body is not kept.
  *
- * Invariant: 0 <= usedBytes <= bytesMax.
+ * The rows that views show grow with their tables, whatever the bound: what is let in is then less.
+ *
+ * Invariant: 0 <= usedBytes, and only takeAnyway brings it above bytesMax.
  */
 
 import { assert } from '#src/assert.ts'
@@ -30,6 +32,10 @@ export class RawBudget {
     if (!this.hasRoom(bytes)) return false
     this.usedBytes += bytes
     return true
+  }
+
+  takeAnyway(bytes: number): void {
+    this.usedBytes += bytes
   }
 
   release(bytes: number): void {

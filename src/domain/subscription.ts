@@ -3,7 +3,9 @@
  * of its items is an interest (interests.ts).
  */
 
-import type { Mode, OnLost, SubscriptionRequest } from './session-request.ts'
+import type { Filter } from './filter/filter.ts'
+import { filterOf } from './filter/parse-filter.ts'
+import type { Mode, OnLost, RowWindow, SubscriptionRequest } from './session-request.ts'
 
 export class Subscription {
   /** The client's choice. */
@@ -15,6 +17,9 @@ export class Subscription {
   key: string
   /** Names that begin so are followed as they come and go. */
   readonly prefixes: readonly string[]
+  /** What values are held against, or null. */
+  readonly filter: Filter | null
+  readonly window: RowWindow | null
   readonly hasSnapshot: boolean
   readonly historyMax: number | null
   readonly bufferSize: number
@@ -30,7 +35,9 @@ export class Subscription {
     this.id = id
     this.mode = mode
     this.fields = fields === null ? null : [...fields].sort()
-    this.key = this.fields === null ? mode : `${mode}:${this.fields.join()}`
+    this.filter = request.filter === null ? null : filterOf(request.filter)
+    this.window = request.window
+    this.key = keyOf(mode, this.fields, request)
     this.prefixes = prefixes
     this.hasSnapshot = request.hasSnapshot
     this.historyMax = request.historyMax
@@ -39,4 +46,11 @@ export class Subscription {
     this.startedAt = startedAt
     this.intervalMs = intervalMs
   }
+}
+
+/** What its views have in common, as text: equal texts are equal views. */
+function keyOf(mode: Mode, fields: readonly string[] | null, { filter, window }: SubscriptionRequest): string {
+  const chosen = fields === null ? mode : `${mode}:${fields.join()}`
+  if (filter === null && window === null) return chosen
+  return JSON.stringify([chosen, filter, window === null ? null : Object.values(window)])
 }

@@ -10,6 +10,9 @@
 
 import { assert } from '#src/assert.ts'
 
+/** The length of a null value. */
+export const NULL_VALUE = -1
+
 /** Returned by allocate when `bytesMax` is reached. */
 export const NO_ROOM = -1
 

@@ -18,7 +18,10 @@ import type { Interests } from './interests.ts'
 import type { Item } from './item.ts'
 import { LogReach } from './log-reach.ts'
 import type { RawBudget } from './raw-budget.ts'
+import type { RowSelection } from './row-selection.ts'
+import type { RowView } from './row-view.ts'
 import { isLoggedMode, type Mode } from './session-request.ts'
+import type { ViewFilter } from './view-filter.ts'
 
 /** Places in the body cache that are no deltas. A delta of k fields stands at BODY_DELTA + k - 1. */
 export const BODY_SNAPSHOT = 0
@@ -26,7 +29,9 @@ export const BODY_STALE = 1
 export const BODY_FRESH = 2
 export const BODY_DELETED = 3
 export const BODY_SNAPSHOT_END = 4
-export const BODY_DELTA = 5
+export const BODY_CLEARED = 5
+export const BODY_OUT = 6
+export const BODY_DELTA = 7
 
 /** Up to as many fields a look through the list is cheaper than a bit for each. */
 const LINEAR_FIELDS_MAX = 8
@@ -71,6 +76,13 @@ export class View {
   ndjsonRun: Run | null = null
   terseRun: Run | null = null
   readonly mode: Mode
+  /** But for tables: what values are held against. `isIn`: the item's newest values pass; `turnedAt`: the position since when. */
+  filter: ViewFilter | null = null
+  isIn = true
+  turnedAt = 0
+  /** Of a table: the rows that it shows, and what decides it. */
+  rows: RowView | null = null
+  selection: RowSelection | null = null
   /** Its interests read the item's log: raw and distinct mode. */
   readonly isLogged: boolean
   readonly item: Item
@@ -122,6 +134,11 @@ export class View {
     this.end = this.isLogged ? (item.log?.end ?? 0) : item.position
   }
 
+  /** Whether there is a value to show. */
+  get isShown(): boolean {
+    return this.isIn && this.item.isKnown
+  }
+
   /** Logged: how much of the log it finds. */
   get reach(): LogReach {
     this.#reach ??= new LogReach(this)
@@ -168,6 +185,11 @@ export class View {
     if (!this.budget.take(bytes)) return false
     this.takenBytes += bytes
     return true
+  }
+
+  takeAnyway(bytes: number): void {
+    this.budget?.takeAnyway(bytes)
+    this.takenBytes += bytes
   }
 
   /** A field that was asked for has got its number. */

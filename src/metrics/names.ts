@@ -119,6 +119,7 @@ export const METRICS = {
   updatesWaiting: gauge('millrace_updates_waiting', 'Updates that sessions have not been sent yet.'),
 
   items: gauge('millrace_items', 'Items held.'),
+  rows: gauge('millrace_rows', 'Rows of items that are tables.'),
   sessions: gauge('millrace_sessions', 'Sessions, with a stream or without.'),
   sessionsUnbound: gauge('millrace_sessions_unbound', 'Sessions that have no stream at present.'),
   sessionsOpened: counter('millrace_sessions_opened_total', 'Sessions that were opened.'),

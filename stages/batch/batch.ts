@@ -39,6 +39,7 @@ import { BodyHeap } from './body-heap.ts'
 import { Collector } from './collector.ts'
 import { FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
 import { Handover } from './handover.ts'
+import { RowBlocks } from './row-blocks.ts'
 import { WritesAhead } from './writes-ahead.ts'
 
 /** Bodies of one turn lie here; a larger heap makes fewer bodies anew. */
@@ -125,8 +126,9 @@ export class Batch implements Stage {
     const { config } = deps
     const heapBytes = Math.max(HEAP_BYTES_MIN, Math.ceil(config.edgeRingBytes / HEAP_RING_PARTS))
     this.bodies = new Bodies(new BodyHeap(heapBytes), deps.fields, deps.store)
+    const blocks = new RowBlocks(this.bodies.heap, deps.fields, deps.store, config.flushBytesMax)
     this.#groups = new FlushGroups(config.flushSessionsMax, TOKENS_MAX)
-    this.#collector = new Collector(this.bodies, this.#groups, deps.interests)
+    this.#collector = new Collector(this.bodies, blocks, this.#groups, deps.interests)
     this.#handover = new Handover(deps.interests, deps.metrics, config.resumeEntriesMax)
     this.#flows = deps.outputs.map((output, edge) => ({
       edge,
@@ -281,7 +283,7 @@ export class Batch implements Stage {
       const member = groups.add(session, start, collector.draft.bytes, collector.draft.updates, taken)
       groups.kinds[member] = kind
       groups.events[member] = collector.events
-      if (kind === PARTIAL) groups.parts.set(member, collector.log)
+      if (kind === PARTIAL) groups.parts.set(member, collector.part)
       return COLLECTED
     }
     if (taken > 0) {
@@ -405,6 +407,7 @@ export class Batch implements Stage {
       const view = interests.views[interest]!
       if (kind === PLAIN) handover.plain(session, view, interest, this.#nowMs)
       else if (view.isLogged) this.#commitLogged(session, view, interest)
+      else if (view.rows !== null) handover.table(session, view, interest, this.#nowMs)
       else handover.merge(session, view, interest, this.#nowMs)
       interests.clear(interest)
       interest = interests.nextWaiting(session, interest)

@@ -8,8 +8,10 @@ import { copyBytes } from '#src/bytes.ts'
 import {
   BODY_BYTES_MAX,
   FIELD_BYTES_MAX,
+  MARK_CLEARED,
   MARK_DELETED,
   MARK_FRESH,
+  MARK_OUT,
   MARK_SNAPSHOT_END,
   MARK_STALE,
   STREAM_CODECS,
@@ -28,9 +30,11 @@ import {
 } from '#src/domain/item-log.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import {
+  BODY_CLEARED,
   BODY_DELETED,
   BODY_DELTA,
   BODY_FRESH,
+  BODY_OUT,
   BODY_SNAPSHOT,
   BODY_SNAPSHOT_END,
   BODY_STALE,
@@ -140,6 +144,14 @@ export class Bodies {
 
   snapshotEnd(view: View, codec: number): number {
     return this.#mark(view, codec, BODY_SNAPSHOT_END, MARK_SNAPSHOT_END)
+  }
+
+  out(view: View, codec: number): number {
+    return this.#mark(view, codec, BODY_OUT, MARK_OUT)
+  }
+
+  cleared(view: View, codec: number): number {
+    return this.#mark(view, codec, BODY_CLEARED, MARK_CLEARED)
   }
 
   lost(view: View, codec: number, count: number): number {

@@ -19,9 +19,11 @@ import type { Session } from '#src/domain/session.ts'
 import { changedCount, type View } from '#src/domain/view.ts'
 import type { Bodies } from './bodies.ts'
 import { Draft } from './draft.ts'
-import { type FlushGroups, PARTIAL, PLAIN, WHOLE } from './flush-groups.ts'
+import { type FlushGroups, PARTIAL, type Part, PLAIN, WHOLE } from './flush-groups.ts'
 import { LogLack } from './log-lack.ts'
 import { isMarkUntold, takeDefinition } from './marks.ts'
+import type { RowBlocks } from './row-blocks.ts'
+import { TableLack } from './table-lack.ts'
 
 /** Flags that tell what a session knows, and whether its marks are as they should be. */
 const TOLD_FLAGS = HAS_ITEM | STALE_TOLD | LEFT | UNSURE
@@ -29,8 +31,11 @@ const TOLD_FLAGS = HAS_ITEM | STALE_TOLD | LEFT | UNSURE
 export class Collector {
   readonly draft: Draft
   readonly log: LogLack
+  readonly table: TableLack
+  /** PARTIAL: what the interest behind the taken ones then has. */
+  part: Part
   readonly #interests: Interests
-  /** Of the flush: how many interests it serves whole, and PLAIN, WHOLE or PARTIAL (what of the next one: see `log`). */
+  /** Of the flush: how many interests it serves whole, and PLAIN, WHOLE or PARTIAL. */
   taken = 0
   kind: number = PLAIN
   /** How many of the session's events it holds. */
@@ -39,9 +44,11 @@ export class Collector {
   #toldFlags = TOLD_FLAGS
   #plainFlags = HAS_ITEM
 
-  constructor(bodies: Bodies, groups: FlushGroups, interests: Interests) {
+  constructor(bodies: Bodies, blocks: RowBlocks, groups: FlushGroups, interests: Interests) {
     this.draft = new Draft(bodies, groups)
     this.log = new LogLack(this.draft, interests)
+    this.table = new TableLack(this.draft, blocks, interests)
+    this.part = this.log
     this.#interests = interests
   }
 
@@ -75,15 +82,22 @@ export class Collector {
       }
       kind = WHOLE
       const tokensBefore = draft.groups.tokenCount
-      const isWhole = view.isLogged ? this.log.take(view, interest, tag) : this.#collectMerge(view, interest, tag)
-      if (!isWhole) {
-        if (view.isLogged && draft.groups.tokenCount > tokensBefore) kind = PARTIAL
+      if (!this.#collect(view, interest, tag)) {
+        if (view.mode !== 'merge' && draft.groups.tokenCount > tokensBefore) kind = PARTIAL
+        this.part = view.isLogged ? this.log : this.table
         break
       }
       taken++
     }
     this.taken = taken
     this.kind = kind
+  }
+
+  /** Adds what an interest lacks; false when that is not all. */
+  #collect(view: View, interest: number, tag: number): boolean {
+    if (view.isLogged) return this.log.take(view, interest, tag)
+    if (view.rows !== null) return this.table.take(view, interest, tag)
+    return this.#collectMerge(view, interest, tag)
   }
 
   /** Adds the session's welcome and events, as many as fit; false when some are left, which come before all data. */
@@ -113,8 +127,9 @@ export class Collector {
     const flag = flags[interest]!
     const isDeleted = (flag & HAS_ITEM) !== 0 && deletions[interest] !== item.deletions
     if (isDeleted) draft.take(bodies.deleted(view, codec))
-    if (item.isKnown) {
-      const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
+    const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
+    if (hasItem && !view.isIn) draft.take(bodies.out(view, codec))
+    if (view.isShown) {
       const isMarkDue = hasItem && isMarkUntold(flag, item)
       const position = positions[interest]!
       const isPlain = tag === 0 && hasItem && !isMarkDue && !item.isStale && position >= item.replacedAt

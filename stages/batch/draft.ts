@@ -107,6 +107,30 @@ export class Draft {
     return true
   }
 
+  /**
+   * Adds as many of `count` rows as fit, which lie one behind the other from `offset` on, each a unit and an update. Without a
+   * tag they are one token. Returns how many.
+   */
+  takeRows(offset: number, lengths: Int32Array, count: number, tag: number): number {
+    const tagBytes = tag === 0 ? 0 : TAG_BYTES_MAX
+    let taken = 0
+    let length = 0
+    for (; taken < count; taken++) {
+      const next = lengths[taken]! + tagBytes
+      if (this.bytes + next > this.#budget && !this.#isFirst) break
+      if (!this.groups.hasTokenRoom(1)) {
+        this.isTurnFull = true
+        break
+      }
+      if (tag !== 0) this.groups.push(offset + length, lengths[taken]!, 0, tag)
+      this.bytes += next
+      length += lengths[taken]!
+    }
+    if (tag === 0 && taken > 0) this.groups.push(offset, length, length - lengths[taken - 1]!, 0)
+    this.updates += taken
+    return taken
+  }
+
   get #isFirst(): boolean {
     return this.#isAlone && this.bytes === 0
   }

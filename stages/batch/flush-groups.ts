@@ -150,7 +150,10 @@ export class FlushGroups {
   }
 }
 
-/** What a logged interest has that got a part of what it lacks, and how many updates it was told are lost. */
+/**
+ * What an interest has that got a part of what it lacks. Of a log: `seq` is the view's that it has, `lost` how many updates it
+ * was told are lost. Of a table: `seq` is how many rows it got.
+ */
 export interface Part {
   readonly position: number
   readonly seq: number

@@ -23,7 +23,9 @@ import {
 } from '#src/domain/interests.ts'
 import { LeftLog } from '#src/domain/left-log.ts'
 import { deletionsFrom } from '#src/domain/log-reach.ts'
+import { NOTHING } from '#src/domain/row-view.ts'
 import type { Session } from '#src/domain/session.ts'
+import { TableLag } from '#src/domain/table-start.ts'
 import type { View } from '#src/domain/view.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Parts } from './flush-groups.ts'
@@ -36,6 +38,7 @@ export class Handover {
   readonly #interests: Interests
   readonly #metrics: ThreadMetrics
   readonly #leftEntriesMax: number
+  readonly #lag = new TableLag()
   /** Of the turn. */
   position = 0
 
@@ -72,43 +75,89 @@ export class Handover {
 
   merge(session: Session, view: View, interest: number, nowMs: number): void {
     const { sentSeqs, positions, limits } = this.#interests
-    const { item } = view
+    const { isShown } = view
     if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     const published = view.seq - sentSeqs[interest]!
-    const conflated = item.isKnown ? published - 1 : published
+    const conflated = isShown ? published - 1 : published
     if (conflated > 0) this.#countConflated(session, conflated)
     positions[interest] = view.end
     this.#setSent(session, view, interest)
     // A mark alone is no update: the next one need not wait for it.
     const limit = limits[interest]!
-    if (limit !== null && published > 0 && item.isKnown) limit.nextTurnMs = nowMs + limit.intervalMs
+    if (limit !== null && published > 0 && isShown) limit.nextTurnMs = nowMs + limit.intervalMs
   }
 
   /** Returns true when the subscription is to end because it lost updates. */
   logged(session: Session, view: View, interest: number): boolean {
     const { positions, sentSeqs } = this.#interests
-    const { item } = view
+    const { isShown } = view
     if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     const lost = lostBy(this.#interests, view, interest)
     if (lost > 0) {
       this.#countDropped(session, lost)
     } else if (positions[interest] === NEEDS_SNAPSHOT) {
       // What came between the request and its first flush stands in the snapshot.
-      this.#countConflated(session, view.seq - sentSeqs[interest]! - (item.isKnown ? 1 : 0))
+      this.#countConflated(session, view.seq - sentSeqs[interest]! - (isShown ? 1 : 0))
     }
     const isCutOff = lost > 0 && view.mode === 'raw'
     const isEnding = isCutOff && this.#interests.owners[interest]!.onLost === 'end'
-    if (isCutOff && !isEnding && item.isKnown) this.#metrics.add(M.updatesPublished, 1)
+    if (isCutOff && !isEnding && isShown) this.#metrics.add(M.updatesPublished, 1)
     positions[interest] = view.end
     this.#setSent(session, view, interest)
     return isEnding
   }
 
-  /** A logged interest has a part of what it lacks. */
+  /** Everything of a table. What it was sent from the beginning counts as so many updates, whatever had waited. */
+  table(session: Session, view: View, interest: number, nowMs: number): void {
+    const { sentSeqs, positions, limits } = this.#interests
+    if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    const due = this.#rowsDue(session, view, interest)
+    const published = view.seq - sentSeqs[interest]!
+    if (published > due) this.#countConflated(session, published - due)
+    positions[interest] = view.end
+    this.#interests.bases[interest] = view.end
+    this.#setSent(session, view, interest)
+    const limit = limits[interest]!
+    if (limit !== null && due > 0) limit.nextTurnMs = nowMs + limit.intervalMs
+  }
+
+  /** A part of a table: `seq` is how many rows. */
+  #tablePart(session: Session, view: View, interest: number, parts: Parts, member: number): void {
+    const { flags, positions, sentSeqs, deletions, bases } = this.#interests
+    this.#rowsDue(session, view, interest)
+    const { from, isSending } = this.#lag
+    if (from === NOTHING) bases[interest] = view.end
+    positions[interest] = parts.positions[member]!
+    sentSeqs[interest]! += parts.seqs[member]!
+    deletions[interest] = view.item.deletions
+    const kept = (flags[interest]! & KEPT_FLAGS) | (session.codec === TERSE ? DEFINED : 0)
+    const known = view.item.isKnown ? HAS_ITEM : 0
+    const stale = parts.isStaleTold[member] === 1 ? STALE_TOLD : 0
+    flags[interest] = kept | known | stale | (isSending ? SNAPSHOT_DUE : 0)
+  }
+
+  /** Rows that the interest lacks. A table that is sent anew is published anew: exactly its rows wait from then on. */
+  #rowsDue(session: Session, view: View, interest: number): number {
+    const { sentSeqs } = this.#interests
+    const due = this.#lag.find(this.#interests, view, interest).count(view)
+    const waiting = view.seq - sentSeqs[interest]!
+    if (this.#lag.from !== NOTHING || waiting === due) return due
+    if (waiting < due) this.#metrics.add(M.updatesPublished, due - waiting)
+    else this.#countConflated(session, waiting - due)
+    sentSeqs[interest] = view.seq - due
+    return due
+  }
+
+  /** A logged interest, or one of a table, has a part of what it lacks. */
   part(session: Session, interest: number, parts: Parts, member: number): void {
     const { positions, sentSeqs, deletions, flags, views } = this.#interests
-    const { item } = views[interest]!
+    const view = views[interest]!
+    const { item } = view
     if ((flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
+    if (view.rows !== null) {
+      this.#tablePart(session, view, interest, parts, member)
+      return
+    }
     const lost = parts.losts[member]!
     if (lost > 0) this.#countDropped(session, lost)
     const position = parts.positions[member]!
@@ -122,12 +171,14 @@ export class Handover {
   }
 
   /** The session has everything of the view. */
-  #setSent(session: Session, { seq, item }: View, interest: number): void {
+  #setSent(session: Session, view: View, interest: number): void {
+    const { seq, item } = view
     const { sentSeqs, deletions, flags } = this.#interests
     sentSeqs[interest] = seq
     deletions[interest] = item.deletions
     const kept = (flags[interest]! & KEPT_FLAGS) | (session.codec === TERSE ? DEFINED : 0)
-    flags[interest] = kept | (item.isKnown ? (item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM) : 0)
+    const isHad = view.isLogged || view.rows !== null ? item.isKnown : view.isShown
+    flags[interest] = kept | (isHad ? (item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM) : 0)
   }
 
   /** An interest that was left behind is served now. Where no flush came between, none has left it behind. */

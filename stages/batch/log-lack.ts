@@ -119,13 +119,13 @@ export class LogLack {
     if (lost > 0) draft.take(bodies.lost(view, codec, lost))
     const isBeginning = positions[interest] === NEEDS_SNAPSHOT
     if (isBeginning || lost === 0 || owners[interest]!.onLost === 'snapshot') {
-      if (item.isKnown) {
+      if (view.isShown) {
         // Where the log has pushed out marks only, the values are those that the session has.
         if (isBeginning || lost > 0) draft.takeUpdate(bodies.snapshot(view, codec))
         // Marks went with the log's end: what they came to is told.
         const isMarksOnly = lost === 0 && !isBeginning
         if (isMarksOnly || isMarkUntold(flag, item)) draft.take(bodies.stale(view, codec, item.isStale))
-      } else if ((flag & HAS_ITEM) !== 0 || lost > 0) {
+      } else if (!item.isKnown && ((flag & HAS_ITEM) !== 0 || lost > 0)) {
         draft.take(bodies.deleted(view, codec))
       }
     }

@@ -4,7 +4,9 @@
  * the offset behind.
  */
 
+import { ROW_DELETE } from '#src/codec/json-stream.ts'
 import {
+  beginRow,
   beginUpdate,
   endUpdate,
   VALUE_BYTES_MAX,
@@ -14,6 +16,8 @@ import {
 } from '#src/codec/terse-stream.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import { type ItemLog, NULL_LENGTH } from '#src/domain/item-log.ts'
+import { NO_COLUMN, NO_VALUE } from '#src/domain/row-table.ts'
+import type { RowView } from '#src/domain/row-view.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
 
@@ -65,6 +69,47 @@ export function writeTerseState(
       continue
     }
     next = writeValue(out, next, skipped, store.bytes, item.blockOffsets[index]!, item.lengths[index]!)
+    skipped = 0
+  }
+  return endUpdate(out, next)
+}
+
+/** A row, with the values that changed after position `since`; ROW_DELETE has none. */
+export function writeTerseRow(
+  out: Buffer,
+  at: number,
+  view: View,
+  rows: RowView,
+  row: number,
+  command: number,
+  since: number,
+  fields: FieldTable,
+  store: ValueStore,
+): number {
+  const { table } = rows
+  const { names } = view
+  const [key, keyLength] = [table.keyOffset(row), table.keyLength(row)]
+  let next = beginRow(out, at, view.number, rows.seqOf(row), view.timeMs, command, store.bytes, key, keyLength)
+  if (command === ROW_DELETE) return endUpdate(out, next)
+  if (names === null) {
+    for (let column = 0; column < table.columns.length; column++) {
+      const length = table.valueLength(column, row)
+      if (length === NO_VALUE || table.changedAt(column, row) <= since) continue
+      const prefix = fields.prefixOf(table.columns[column]!.fieldId)
+      next = writePair(out, next, prefix, store.bytes, table.valueOffset(column, row), length)
+    }
+    return endUpdate(out, next)
+  }
+  let skipped = 0
+  for (let place = 0; place < names.length; place++) {
+    const fieldId = idAt(view, place, fields)
+    const column = fieldId < 0 ? NO_COLUMN : table.findColumn(fieldId)
+    const length = column === NO_COLUMN ? NO_VALUE : table.valueLength(column, row)
+    if (length === NO_VALUE || table.changedAt(column, row) <= since) {
+      skipped++
+      continue
+    }
+    next = writeValue(out, next, skipped, store.bytes, table.valueOffset(column, row), length)
     skipped = 0
   }
   return endUpdate(out, next)

@@ -5,10 +5,10 @@
 
 import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Interests } from '#src/domain/interests.ts'
-import { type Item, NULL_VALUE } from '#src/domain/item.ts'
+import type { Item } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
-import type { ValueStore } from '#src/domain/value-store.ts'
+import { NULL_VALUE, type ValueStore } from '#src/domain/value-store.ts'
 import { waitingOf, waitingSinceMsOf } from '#src/domain/waiting.ts'
 
 /** The text of a QUERY record. */

@@ -13,25 +13,21 @@
 
 import { assert } from '#src/assert.ts'
 import {
-  ANNOUNCED,
   ANSWERED,
   BIND_FIELD,
   BIND_ITEM,
   DELETE,
-  DISINTEREST,
   FEED_ALIVE,
   FEED_DOWN,
   FEED_ON_DEMAND,
   FEED_SILENT,
   FEED_UP,
   HANDLES,
-  INTEREST,
-  PREFIX,
   REPLICA,
+  REPLICA_ROW,
   REPLICA_STALE,
   readText,
   UNBOUND,
-  UNPREFIX,
   UPDATE,
   UPDATE_REFUSED,
   writeText,
@@ -58,10 +54,12 @@ import { Logs } from './logs.ts'
 import { Merger } from './merge.ts'
 import { Messages } from './messages.ts'
 import { PeerPrefixes } from './peer-prefixes.ts'
+import { PeerWishes } from './peer-wishes.ts'
 import { Replicas } from './replicas.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { SessionRequests } from './session-requests.ts'
 import { Subscriber } from './subscriber.ts'
+import { Tables } from './tables.ts'
 
 export interface ConflateDeps {
   readonly config: Config
@@ -92,6 +90,7 @@ export class Conflate implements Stage {
   readonly fields: FieldTable
   readonly store: ValueStore
   readonly #logs: Logs
+  readonly #tables: Tables
   readonly items: ItemTable
   readonly interests = new Interests()
   readonly merger: Merger
@@ -103,6 +102,7 @@ export class Conflate implements Stage {
   readonly #keeper: ItemKeeper
   readonly #replicas: Replicas
   readonly #prefixes: PeerPrefixes
+  readonly #wishes: PeerWishes
   readonly #lanes: { link: LaneLink; handle: RecordHandler }[]
   readonly #peers: { link: PeerLink; handle: RecordHandler; handleControl: RecordHandler }[]
   readonly #edges: { link: EdgeLink; handle: RecordHandler }[]
@@ -119,6 +119,7 @@ export class Conflate implements Stage {
     this.fields = new FieldTable(config.fieldNamesMax)
     this.store = new ValueStore(config.valueStoreBytes)
     this.#logs = new Logs(config.rawStoreBytes, this.store)
+    this.#tables = new Tables(config, this.fields, this.store, () => this.merger.advance())
     const onUnwanted = (item: Item) => this.#keeper.onUnwanted(item)
     this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, itemRulesOf(config), onUnwanted)
     const { interests } = this
@@ -126,6 +127,7 @@ export class Conflate implements Stage {
       interests,
       store: this.store,
       logs: this.#logs,
+      tables: this.#tables,
       wheel,
       metrics,
       fieldsMax: config.fieldsMax,
@@ -145,6 +147,7 @@ export class Conflate implements Stage {
         merger: this.merger,
         wheel,
         store: this.store,
+        tables: this.#tables,
         unwantedDelayMs: config.unwantedDelayMs,
         itemIdleMs: config.itemIdleMs,
         tellHome: item => this.#tellHome(item),
@@ -155,6 +158,10 @@ export class Conflate implements Stage {
       },
       deps.nowMs,
     )
+    this.#wishes = new PeerWishes({
+      ...{ peers, items: this.items, replicas: this.#replicas, prefixes: this.#prefixes, keeper: this.#keeper },
+      onAnnounced: name => this.subscriber.onAnnounced(name),
+    })
     this.sessions = new SessionKeeper({
       interests,
       merger: this.merger,
@@ -184,6 +191,7 @@ export class Conflate implements Stage {
       keeper: this.#keeper,
       merger: this.merger,
       logs: this.#logs,
+      tables: this.#tables,
       wheel,
       metrics,
       tell,
@@ -215,7 +223,7 @@ export class Conflate implements Stage {
     this.#peers = peers.map((link, index) => ({
       link,
       handle: (type, offset, length) => this.#onLane(link.lane, type, offset, length),
-      handleControl: (type, offset, length) => this.#onPeerControl(index, link, type, offset, length),
+      handleControl: (type, offset, length) => this.#wishes.onRecord(index, link, type, offset, length),
     }))
     this.#edges = edges.map(link => ({
       link,
@@ -229,6 +237,7 @@ export class Conflate implements Stage {
     this.sessions.nowMs = nowMs
     this.subscriber.nowMs = nowMs
     this.messages.nowMs = nowMs
+    this.#wishes.nowMs = nowMs
     this.#control.nowMs = nowMs
     const { drainRecordsMax } = this.#deps.config
     let done = 0
@@ -239,7 +248,7 @@ export class Conflate implements Stage {
     }
     this.#firstEdge = (this.#firstEdge + 1) % Math.max(1, edgeCount)
     for (const [index, peer] of this.#peers.entries()) {
-      done += this.#meetWishes(index, peer.link)
+      done += this.#wishes.meet(index, peer.link)
       done += peer.link.controlIn.drain(peer.handleControl, drainRecordsMax)
       done += peer.link.lane.data.drain(peer.handle, drainRecordsMax)
     }
@@ -283,6 +292,7 @@ export class Conflate implements Stage {
   gauge(): void {
     const { metrics } = this.#deps
     metrics.set(M.items, this.items.size)
+    metrics.set(M.rows, this.#tables.rows)
     metrics.set(M.sessions, this.sessions.count)
     metrics.set(M.sessionsUnbound, this.sessions.unboundCount)
     metrics.set(M.valueStoreBytes, this.store.usedBytes)
@@ -343,6 +353,12 @@ export class Conflate implements Stage {
         if (item.isAsked && item.isKnown) this.items.notePublished(item)
         return true
       }
+      case REPLICA_ROW: {
+        const item = this.items.find(lane.items[memory.words[offset >> 2]!]!.name)
+        if (item !== null && item.wish === memory.words[(offset >> 2) + 2])
+          this.merger.replicaRow(lane, item, memory, offset, length)
+        return true
+      }
       case REPLICA_STALE: {
         const item = this.#itemOf(lane, memory.words[offset >> 2]!)
         if (item !== null) this.merger.setStale(item, memory.words[(offset >> 2) + 1] === 1, this.#nowMs)
@@ -368,7 +384,7 @@ export class Conflate implements Stage {
       this.merger.delete(item, memory.doubles[(offset >> 3) + 3]!)
     } else {
       const source = lane.isPeer ? null : lane.sources[memory.words[word + 1]!]!
-      this.merger.update(lane, item, source, memory, offset)
+      this.merger.update(lane, item, source, memory, offset, length)
       if (item.isAsked) this.items.notePublished(item)
     }
     // Behind the merge, which has marked the fields that it refused: replicas have the same values.
@@ -392,10 +408,7 @@ export class Conflate implements Stage {
       this.#keeper.unbind(lane, number)
       return null
     }
-    for (const [index, peer] of this.#deps.peers.entries()) {
-      const wish = peer.unmet.get(item.name)
-      if (wish !== undefined) this.#meet(index, peer, item, wish)
-    }
+    this.#wishes.onMade(item)
     binding.item = item
     item.bindings.push(lane.index, number)
     return item
@@ -426,51 +439,6 @@ export class Conflate implements Stage {
       return this.#keeper.feedDown(lane, source, this.#nowMs, tell)
     }
     return this.#keeper.setSilent(source, type === FEED_SILENT, this.#nowMs, tell)
-  }
-
-  #onPeerControl(index: number, peer: PeerLink, type: number, offset: number, length: number): boolean {
-    const { memory } = peer.controlIn
-    const name = readText(memory, offset + 4, length - 4)
-    if (type === PREFIX || type === UNPREFIX) {
-      this.#prefixes.onPrefix(peer, name, type === PREFIX)
-      return true
-    }
-    if (type === ANNOUNCED) {
-      this.subscriber.onAnnounced(name)
-      return true
-    }
-    if (type === INTEREST) {
-      const wish = memory.words[offset >> 2]!
-      const item = this.items.ensure(name, this.#nowMs, true)
-      if (item === null) peer.unmet.set(name, wish)
-      else this.#meet(index, peer, item, wish)
-      return true
-    }
-    assert(type === DISINTEREST, "a peer's control lane carries interest only")
-    if (peer.unmet.delete(name)) return true
-    const item = this.items.find(name)
-    if (item === null) return true
-    if (!this.#replicas.disinterest(index, item)) return false
-    this.#keeper.lostInterest(item, this.#nowMs)
-    return true
-  }
-
-  /** Makes the items that peers wait for, when there is room again. Returns how many. */
-  #meetWishes(index: number, peer: PeerLink): number {
-    let met = 0
-    for (const [name, wish] of peer.unmet) {
-      const item = this.items.ensure(name, this.#nowMs, true)
-      if (item === null) break
-      this.#meet(index, peer, item, wish)
-      met++
-    }
-    return met
-  }
-
-  #meet(index: number, peer: PeerLink, item: Item, wish: number): void {
-    peer.unmet.delete(item.name)
-    this.#replicas.interest(index, item, wish)
-    this.#keeper.gainedInterest(item)
   }
 
   #tellHome(item: Item): void {

@@ -19,6 +19,7 @@ import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
 import type { FeedSource, LaneLink } from './links.ts'
 import type { Merger } from './merge.ts'
+import type { Tables } from './tables.ts'
 
 /** How often items are looked at for a purge, and at least how many a turn: all of them within a minute. */
 const SWEEP_MS = 1_000
@@ -34,6 +35,7 @@ export interface ItemKeeperDeps {
   readonly merger: Merger
   readonly wheel: TimingWheel
   readonly store: ValueStore
+  readonly tables: Tables
   readonly unwantedDelayMs: number
   readonly itemIdleMs: number
   /** On a replica: tells the item's home that it is wanted here, or no more. */
@@ -219,6 +221,7 @@ export class ItemKeeper {
     this.#untold.delete(item)
     for (const source of item.sources) source.items.delete(item)
     item.sources.length = 0
+    this.#deps.tables.end(item)
     item.clear(this.#deps.store)
     this.#deps.items.forget(item)
   }

@@ -13,31 +13,38 @@
 import {
   FIELD_COUNT_MASK,
   FIELD_HEADER,
+  FLAG_ROW,
   FLAG_SNAPSHOT,
   NO_FIELD,
   NULL_FIELD,
   REPLICA_FIELDS,
+  REPLICA_HAS_ROWS,
   REPLICA_IS_KNOWN,
   REPLICA_IS_STALE,
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
 import type { FrequencyLimit } from '#src/domain/frequency-limit.ts'
-import { HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, SNAPSHOT_DUE, STALE_TOLD } from '#src/domain/interests.ts'
-import { type Item, NULL_VALUE, type Source } from '#src/domain/item.ts'
+import { type Interests, LEFT } from '#src/domain/interests.ts'
+import type { Item, Source } from '#src/domain/item.ts'
 import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE, ENTRY_UPDATE } from '#src/domain/item-log.ts'
-import type { ValueStore } from '#src/domain/value-store.ts'
+import type { RowView } from '#src/domain/row-view.ts'
+import { NULL_VALUE, type ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
+import type { ViewFilter } from '#src/domain/view-filter.ts'
 import type { FeedErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
+import { Beginnings } from './beginnings.ts'
 import type { LaneLink } from './links.ts'
 import type { Logs } from './logs.ts'
+import type { Tables } from './tables.ts'
 
 export interface MergeDeps {
   readonly interests: Interests
   readonly store: ValueStore
   readonly logs: Logs
+  readonly tables: Tables
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   readonly fieldsMax: number
@@ -52,6 +59,8 @@ export class Merger {
   readonly #interests: Interests
   readonly #store: ValueStore
   readonly #logs: Logs
+  readonly #tables: Tables
+  readonly #beginnings: Beginnings
   readonly #wheel: TimingWheel
   readonly #metrics: ThreadMetrics
   readonly #fieldsMax: number
@@ -69,6 +78,8 @@ export class Merger {
     this.#interests = deps.interests
     this.#store = deps.store
     this.#logs = deps.logs
+    this.#tables = deps.tables
+    this.#beginnings = new Beginnings(deps.interests, deps.metrics)
     this.#wheel = deps.wheel
     this.#metrics = deps.metrics
     this.#fieldsMax = deps.fieldsMax
@@ -83,7 +94,14 @@ export class Merger {
   }
 
   /** Applies an UPDATE record. */
-  update(lane: LaneLink, item: Item, source: Source | null, memory: RecordMemory, offset: number): void {
+  update(
+    lane: LaneLink,
+    item: Item,
+    source: Source | null,
+    memory: RecordMemory,
+    offset: number,
+    length: number,
+  ): void {
     const word = offset >> 2
     const flags = memory.words[word + 3]!
     const fieldCount = flags & FIELD_COUNT_MASK
@@ -94,6 +112,15 @@ export class Merger {
     else if (item.isStale && !item.isIncomplete) this.setStale(item, false, receivedMs)
 
     const bytes = memory.bytes
+    const start = offset + UPDATE_FIELDS
+    const isRow = item.settings.isTable ?? (flags & FLAG_ROW) !== 0
+    if (isRow) {
+      const problem = this.#tables.check(lane, bytes, start, offset + length)
+      if (problem !== null) {
+        if (!lane.isPeer) this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
+        return
+      }
+    }
     const store = this.#store
     const position = ++this.position
     const wasKnown = item.isKnown
@@ -102,7 +129,7 @@ export class Merger {
     let changed = 0
     let isIncomplete = false
     if (isSnapshot) item.beginSnapshot()
-    let at = offset + UPDATE_FIELDS
+    let at = start
     for (let i = 0; i < fieldCount; i++) {
       // A number that was never bound stands for a field that was refused before (NO_FIELD).
       const number = bytes[at]! | (bytes[at + 1]! << 8)
@@ -157,24 +184,50 @@ export class Merger {
     if (item.log === null && item.settings.keepsLog) this.#logs.begin(item)
     else if (item.log !== null) {
       const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
-      this.#logs.writeUpdate(lane, item.log, kind, bytes, offset + UPDATE_FIELDS, at, timeMs, position)
+      this.#logs.writeUpdate(lane, item.log, kind, bytes, start, at, timeMs, position)
+    }
+    if (isRow) {
+      const problem = this.#tables.apply(lane, item, bytes, start, at, isSnapshot, position)
+      if (problem !== null && !lane.isPeer) {
+        this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
+      }
     }
     const views = item.views
     for (let v = 0; v < views.length; v++) {
       const view = views[v]!
-      if (view.isLogged) {
+      if (view.rows !== null) {
+        if (view.rows.seq > view.seq) this.#publishRows(view, view.rows, receivedMs)
+      } else if (view.isLogged) {
         view.forgetRunsBefore(item.log!.first)
         // An item that appears is told to every view, also to one none of whose fields it names.
         const isTold = isSnapshot || !wasKnown
-        if (isTold || view.fieldIds === null || namesAny(lane, view, bytes, offset + UPDATE_FIELDS, at)) {
+        if (view.filter !== null) {
+          if (isChange) turn(view, view.filter, position)
+          if (!view.filter.passesFields(bytes, start, at, lane.fields)) continue
+        }
+        if (isTold || view.fieldIds === null || namesAny(lane, view, bytes, start, at)) {
           this.#publish(view, receivedMs)
         }
-      } else if (isChange && (view.fieldIds === null || removed > 0 || !wasKnown || changedIn(item, view, position))) {
-        this.#publish(view, receivedMs)
+      } else if (isChange) {
+        const hasTurned = view.filter !== null && turn(view, view.filter, position)
+        const isAll = hasTurned || view.fieldIds === null || removed > 0 || !wasKnown
+        if (!isAll && !changedIn(item, view, position)) continue
+        if (view.isIn) this.#publish(view, receivedMs)
+        else if (hasTurned) this.#markView(view, receivedMs, false)
       }
     }
     if (isIncomplete) this.#setIncomplete(item, receivedMs)
     if (!wasKnown) this.#onKnown(item)
+  }
+
+  /** Applies a REPLICA_ROW record: nobody is told of it before the REPLICA behind it. */
+  replicaRow(lane: LaneLink, item: Item, memory: RecordMemory, offset: number, length: number): void {
+    const start = offset + UPDATE_FIELDS
+    const end = offset + length
+    if (memory.words[(offset >> 2) + 1] === 1) this.#tables.clear(item, ++this.position)
+    if (this.#tables.check(lane, memory.bytes, start, end) !== null) return
+    if (this.#tables.apply(lane, item, memory.bytes, start, end, false, ++this.position) !== null)
+      item.isIncomplete = true
   }
 
   /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
@@ -186,6 +239,7 @@ export class Merger {
     for (const view of item.views) this.#conflateWaiting(view)
     item.clear(this.#store)
     item.isIncomplete = false
+    if ((state & REPLICA_HAS_ROWS) === 0) this.#tables.clear(item, this.position)
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
     item.position = ++this.position
@@ -218,9 +272,10 @@ export class Merger {
     if (item.log !== null) this.#logs.writeState(item)
     const receivedMs = memory.doubles[double + 3]!
     for (const view of item.views) {
-      view.seq = view.isLogged ? item.rawSeq : item.seq
-      view.end = view.isLogged ? item.log!.end : item.position
+      view.seq = view.rows !== null ? view.rows.seq : view.isLogged ? item.rawSeq : item.seq
+      view.end = endOf(view)
       view.timeMs = item.timeMs
+      if (view.filter !== null) turn(view, view.filter, item.position)
       view.forgetRuns()
       view.forEach((interest, session) => {
         this.begin(view, interest, session, receivedMs)
@@ -251,47 +306,9 @@ export class Merger {
     item.isIncomplete = true
   }
 
-  /**
-   * Lets an interest that has nothing of a known item begin with its snapshot, which counts as one update published
-   * to it, or, where its subscription wants none, with the next change.
-   */
+  /** Lets an interest begin that has nothing of its item (beginnings.ts). */
   begin(view: View, interest: number, session: number, receivedMs: number, isNew = false): void {
-    const table = this.#interests
-    const { item } = view
-    // What the log has taken in since the view's last change did not concern it.
-    const end = view.isLogged ? item.log!.end : view.end
-    const hasSnapshot = table.owners[interest]!.hasSnapshot && item.settings.hasSnapshot
-    table.deletions[interest] = item.deletions
-    if (view.mode === 'distinct') {
-      this.#beginHistory(view, interest, hasSnapshot, isNew)
-      if (hasSnapshot || isNew) this.markInterest(interest, session, receivedMs)
-      return
-    }
-    if (item.isKnown && !isNew && !hasSnapshot) {
-      table.positions[interest] = end
-      table.sentSeqs[interest] = view.seq
-      table.flags[interest]! |= item.isStale ? HAS_ITEM | STALE_TOLD : HAS_ITEM
-      return
-    }
-    table.positions[interest] = item.isKnown ? NEEDS_SNAPSHOT : end
-    table.sentSeqs[interest] = item.isKnown ? view.seq - 1 : view.seq
-    if (!item.isKnown) return
-    this.#metrics.add(M.updatesPublished, 1)
-    this.markInterest(interest, session, receivedMs)
-  }
-
-  /** Lets an interest of distinct mode begin with the newest updates that the log has. */
-  #beginHistory(view: View, interest: number, hasSnapshot: boolean, isNew: boolean): void {
-    const table = this.#interests
-    const { item, reach } = view
-    const log = item.log!
-    const wanted = hasSnapshot ? (table.owners[interest]!.historyMax ?? item.settings.historyMax) : 0
-    const count = item.isKnown ? reach.history(log, isNew ? Math.max(1, wanted) : wanted) : 0
-    table.positions[interest] = reach.start(log, count)
-    table.sentSeqs[interest] = view.seq - count
-    if (item.isKnown) table.flags[interest]! |= item.isStale && !hasSnapshot ? HAS_ITEM | STALE_TOLD : HAS_ITEM
-    if (hasSnapshot) table.flags[interest]! |= SNAPSHOT_DUE
-    this.#metrics.add(M.updatesPublished, count)
+    if (this.#beginnings.begin(view, interest, isNew)) this.markInterest(interest, session, receivedMs)
   }
 
   /** An interest lacks something. */
@@ -318,7 +335,9 @@ export class Merger {
     item.markedAt = ++this.position
     item.deletedAt = item.markedAt
     item.clear(this.#store)
+    this.#tables.clear(item, item.deletedAt)
     item.deletions++
+    for (const view of item.views) if (view.filter !== null) view.isIn = false
     item.isStale = false
     item.isIncomplete = false
     if (item.log !== null) item.log.append(ENTRY_DELETED, 0, Number.NaN, this.position)
@@ -353,6 +372,14 @@ export class Merger {
     this.#markView(view, receivedMs, false)
   }
 
+  /** Rows have come into the view, changed or left it. */
+  #publishRows(view: View, rows: RowView, receivedMs: number): void {
+    this.#metrics.add(M.updatesPublished, (rows.seq - view.seq) * view.count)
+    view.seq = rows.seq
+    view.timeMs = view.item.timeMs
+    this.#markView(view, receivedMs, false)
+  }
+
   #markAll(item: Item, receivedMs: number): void {
     for (const view of item.views) {
       view.forgetRuns()
@@ -372,8 +399,8 @@ export class Merger {
     const { members, memberCount } = view
     // What the log took in while they were clean did not concern those who chose fields: it is not lost to them when the
     // log pushes it out. To the others everything does, and a clean one stands at the log's end anyway.
-    const isPlaced = view.isLogged && view.fieldIds !== null
-    view.end = view.isLogged ? view.item.log!.end : view.item.position
+    const isPlaced = view.isLogged && (view.fieldIds !== null || view.filter !== null)
+    view.end = endOf(view)
     for (let i = 0; i < memberCount; i++) {
       const interest = members[i * 2]!
       const isNew = table.mark(interest, members[i * 2 + 1]!, receivedMs)
@@ -399,6 +426,21 @@ export class Merger {
     }
     this.#interests.mark(limit.interest, limit.session, receivedMs)
   }
+}
+
+/** The position of who has everything of the view. */
+function endOf({ item, rows, isLogged }: View): number {
+  return isLogged ? item.log!.end : rows === null ? item.position : rows.end
+}
+
+/** Holds the item's newest values against the view's filter; true when the answer is another one than before. */
+function turn(view: View, filter: ViewFilter, position: number): boolean {
+  const isIn = view.item.isKnown && filter.passesItem(view.item)
+  if (isIn === view.isIn) return false
+  view.isIn = isIn
+  view.turnedAt = position
+  view.forgetRuns()
+  return true
 }
 
 /** Marks a field of a record as refused. */

@@ -22,8 +22,10 @@ import {
   NULL_FIELD,
   REPLICA,
   REPLICA_FIELDS,
+  REPLICA_HAS_ROWS,
   REPLICA_IS_KNOWN,
   REPLICA_IS_STALE,
+  REPLICA_ROW,
   REPLICA_STALE,
   textBytesMax,
   UNBOUND,
@@ -32,8 +34,9 @@ import {
 } from '#src/codec/record.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
+import { NO_VALUE, type RowTable } from '#src/domain/row-table.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import { claimOrAwait, type RecordMemory } from '#src/ring/queue.ts'
+import { claimOrAwait, type RecordMemory, type RecordProducer } from '#src/ring/queue.ts'
 import type { LaneLink, PeerLink } from './links.ts'
 
 export class Replicas {
@@ -222,12 +225,14 @@ export class Replicas {
     if (bind < 0) return false
     producer.memory.words[bind >> 2] = item.id
     producer.commit(BIND_ITEM, 4 + writeText(producer.memory, bind + 4, content))
+    if (item.table !== null && !this.#sendRows(peer, item, item.table, wish, length)) return false
     const claim = claimOrAwait(producer, length)
     if (claim < 0) return false
     const { bytes, words, doubles } = producer.memory
     const word = claim >> 2
     words[word] = item.id
-    words[word + 1] = (item.isKnown ? REPLICA_IS_KNOWN : 0) | (item.isStale ? REPLICA_IS_STALE : 0)
+    const rowFlag = (item.table?.count ?? 0) > 0 ? REPLICA_HAS_ROWS : 0
+    words[word + 1] = (item.isKnown ? REPLICA_IS_KNOWN : 0) | (item.isStale ? REPLICA_IS_STALE : 0) | rowFlag
     words[word + 2] = wish
     words[word + 3] = item.fieldCount & FIELD_COUNT_MASK
     doubles[(claim >> 3) + 2] = item.timeMs
@@ -236,16 +241,80 @@ export class Replicas {
     doubles[(claim >> 3) + 5] = item.rawSeq
     let at = claim + REPLICA_FIELDS
     for (let i = 0; i < item.fieldCount; i++) {
-      const fieldId = item.fieldIds[i]!
-      const valueLength = item.lengths[i]!
-      const length16 = valueLength < 0 ? NULL_FIELD : valueLength
-      bytes[at] = fieldId & 0xff
-      bytes[at + 1] = fieldId >> 8
-      bytes[at + 2] = length16 & 0xff
-      bytes[at + 3] = length16 >> 8
-      at = copyBytes(this.#store.bytes, item.blockOffsets[i]!, bytes, at + FIELD_HEADER, Math.max(0, valueLength))
+      at = writeField(bytes, at, item.fieldIds[i]!, this.#store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
     }
     producer.commit(REPLICA, length)
     return true
   }
+
+  /** Sends the rows of a table, all or none: they and what follows in `lengthBehind` bytes find room at once. */
+  #sendRows(peer: PeerLink, item: Item, table: RowTable, wish: number, lengthBehind: number): boolean {
+    for (const { fieldId } of table.columns) if (!this.#bindField(peer, fieldId)) return false
+    const [keyId, commandId] = [this.#fields.find('key'), this.#fields.find('command')]
+    if (table.count === 0) return true
+    if (!this.#bindField(peer, keyId) || !this.#bindField(peer, commandId)) return false
+    const rowBytes = REPLICA_ROW_BYTES + table.columns.length * FIELD_HEADER
+    const producer = peer.data
+    if (claimOrAwait(producer, table.byteCount + table.count * rowBytes + lengthBehind) < 0) return false
+    let isFirst = true
+    for (let row = 0; row < table.end; row++) {
+      if (!table.isAlive(row)) continue
+      this.#sendRow(producer, item, table, row, wish, isFirst, keyId, commandId)
+      isFirst = false
+    }
+    return true
+  }
+
+  #sendRow(
+    producer: RecordProducer,
+    item: Item,
+    table: RowTable,
+    row: number,
+    wish: number,
+    isFirst: boolean,
+    keyId: number,
+    commandId: number,
+  ): void {
+    let length = UPDATE_FIELDS + 2 * FIELD_HEADER + table.keyLength(row) + ADD.length
+    let fieldCount = 2
+    for (let column = 0; column < table.columns.length; column++) {
+      const valueLength = table.valueLength(column, row)
+      if (valueLength === NO_VALUE) continue
+      fieldCount++
+      length += FIELD_HEADER + Math.max(0, valueLength)
+    }
+    const claim = producer.claim(length)
+    const { bytes, words, doubles } = producer.memory
+    const word = claim >> 2
+    words[word] = item.id
+    words[word + 1] = isFirst ? 1 : 0
+    words[word + 2] = wish
+    words[word + 3] = fieldCount
+    doubles[(claim >> 3) + 2] = Number.NaN
+    doubles[(claim >> 3) + 3] = Number.NaN
+    const store = this.#store.bytes
+    let at = writeField(bytes, claim + UPDATE_FIELDS, commandId, ADD, 0, ADD.length)
+    at = writeField(bytes, at, keyId, store, table.keyOffset(row), table.keyLength(row))
+    for (let column = 0; column < table.columns.length; column++) {
+      const valueLength = table.valueLength(column, row)
+      if (valueLength === NO_VALUE) continue
+      const fieldId = table.columns[column]!.fieldId
+      at = writeField(bytes, at, fieldId, store, table.valueOffset(column, row), valueLength)
+    }
+    producer.commit(REPLICA_ROW, length)
+  }
+}
+
+const ADD = Buffer.from('ADD')
+/** What a row takes in a ring beside its key and values: its record, key, command, and the ring's own header. */
+const REPLICA_ROW_BYTES = 64
+
+/** `length` below 0 is null. Returns the offset behind. */
+function writeField(out: Buffer, at: number, fieldId: number, from: Buffer, offset: number, length: number): number {
+  const length16 = length < 0 ? NULL_FIELD : length
+  out[at] = fieldId & 0xff
+  out[at + 1] = fieldId >> 8
+  out[at + 2] = length16 & 0xff
+  out[at + 3] = length16 >> 8
+  return copyBytes(from, offset, out, at + FIELD_HEADER, Math.max(0, length))
 }

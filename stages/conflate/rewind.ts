@@ -4,8 +4,8 @@
  *
  *  - an interest that was left behind by that flush had what the session's log says (left-log.ts), or, when it has not been
  *    served since, what it has now;
- *  - any other had everything up to that position: in merge mode what it lacks are the fields that changed behind it, in
- *    raw and distinct mode the entries of the item's log that were made behind it;
+ *  - any other had everything up to that position: in merge mode what it lacks are the fields that changed behind it, of a
+ *    table the rows, in raw and distinct mode the entries of the item's log that were made behind it;
  *  - one whose subscription began behind it, or whose item's replica came then, had nothing;
  *  - where the item was marked behind it, the mark is told again.
  *
@@ -19,6 +19,7 @@ import {
   type Interests,
   LEFT,
   NEEDS_SNAPSHOT,
+  SNAPSHOT_DUE,
   STALE_TOLD,
   UNSURE,
 } from '#src/domain/interests.ts'
@@ -27,6 +28,7 @@ import { ENTRY_DELETED, ENTRY_FRESH, ENTRY_SNAPSHOT, ENTRY_STALE } from '#src/do
 import { NOT_LEFT } from '#src/domain/left-log.ts'
 import { concerns } from '#src/domain/log-reach.ts'
 import type { Session } from '#src/domain/session.ts'
+import { TableLag } from '#src/domain/table-start.ts'
 import { changedCount, type View } from '#src/domain/view.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 
@@ -45,6 +47,7 @@ export interface RewindDeps {
 
 export class Rewinder {
   readonly #deps: RewindDeps
+  readonly #lag = new TableLag()
 
   constructor(deps: RewindDeps) {
     this.#deps = deps
@@ -122,7 +125,7 @@ export class Rewinder {
       if (!isNumbered) interests.sentSeqs[interest] = seqBefore
     } else if (!this.#isLeftSince(interest, position)) {
       if (view.isLogged) this.#rewindLogged(view, view.item.log!, interest, position)
-      else this.#rewindMerge(view, interest, position)
+      else this.#rewindState(view, interest, position)
     }
     this.#settle(session, view, interest, seqBefore)
   }
@@ -146,9 +149,20 @@ export class Rewinder {
     return interests.positions[interest] !== NEEDS_SNAPSHOT && view.item.log!.pushedOutAt > position
   }
 
-  #rewindMerge(view: View, interest: number, position: number): void {
-    const { positions } = this.#deps.interests
+  #rewindState(view: View, interest: number, position: number): void {
+    const { positions, bases, flags } = this.#deps.interests
     if (positions[interest]! > position) positions[interest] = position
+    if (view.rows !== null && (bases[interest]! > position || (flags[interest]! & SNAPSHOT_DUE) !== 0)) {
+      // A table that was begun to be sent since was whole then.
+      positions[interest] = position
+      bases[interest] = position
+      flags[interest]! &= ~SNAPSHOT_DUE
+    }
+    // Whether it passed the filter then is not known: it is told that it does not, or the whole value.
+    if (view.filter !== null && view.turnedAt > position) {
+      flags[interest]! |= HAS_ITEM
+      positions[interest] = 0
+    }
     if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)
   }
 
@@ -186,6 +200,15 @@ export class Rewinder {
   /** Counts what waits again, and marks the interest when it lacks something. */
   #settle(session: Session, view: View, interest: number, seqBefore: number): void {
     const { interests, onRecalled, markWaiting } = this.#deps
+    if (view.rows !== null) {
+      const due = this.#lag.find(interests, view, interest).countMax(view)
+      const waiting = view.seq - interests.sentSeqs[interest]!
+      if (waiting < due) interests.sentSeqs[interest]! -= due - waiting
+      const recalled = seqBefore - interests.sentSeqs[interest]!
+      if (recalled > 0) onRecalled(session, recalled)
+      markWaiting(interest, session.number)
+      return
+    }
     const isUpdateDue = view.isLogged
       ? needsSnapshot(interests, view, interest)
       : lacksUpdate(interests, view, interest)
@@ -210,20 +233,21 @@ export class Rewinder {
 
 function lacksUpdate(interests: Interests, view: View, interest: number): boolean {
   const { item } = view
-  if (!item.isKnown) return false
+  if (!view.isShown) return false
   const position = interests.positions[interest]!
   const hasItem = (interests.flags[interest]! & HAS_ITEM) !== 0 && interests.deletions[interest] === item.deletions
   return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
 }
 
 /** Logged: the next update is not an entry of the log. */
-function needsSnapshot(interests: Interests, { item }: View, interest: number): boolean {
-  return item.isKnown && interests.positions[interest] === NEEDS_SNAPSHOT
+function needsSnapshot(interests: Interests, { isShown }: View, interest: number): boolean {
+  return isShown && interests.positions[interest] === NEEDS_SNAPSHOT
 }
 
-function isMarkDue(interests: Interests, { item }: View, interest: number): boolean {
+function isMarkDue(interests: Interests, { item, isIn, isLogged }: View, interest: number): boolean {
   const flags = interests.flags[interest]!
   if ((flags & HAS_ITEM) === 0) return false
+  if (!isIn && !isLogged) return true
   if ((flags & UNSURE) !== 0 || interests.deletions[interest] !== item.deletions) return true
   return item.isStale !== ((flags & STALE_TOLD) !== 0)
 }

@@ -15,11 +15,14 @@ import { FOLLOWED, type Interests, LEFT } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
 import type { ItemTable } from '#src/domain/item-table.ts'
 import { RAW_OBJECT_BYTES } from '#src/domain/raw-budget.ts'
+import { RowSelection, selectAll } from '#src/domain/row-selection.ts'
+import { ROW_VIEW_BYTES, RowView } from '#src/domain/row-view.ts'
 import { Runs } from '#src/domain/runs.ts'
 import { ENDING, type Session } from '#src/domain/session.ts'
 import { isLoggedMode, type Mode, type SubscriptionRequest } from '#src/domain/session-request.ts'
 import { Subscription } from '#src/domain/subscription.ts'
 import { View } from '#src/domain/view.ts'
+import { ViewFilter } from '#src/domain/view-filter.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
@@ -27,6 +30,7 @@ import { Followers } from './followers.ts'
 import type { ItemKeeper } from './item-keeper.ts'
 import type { Logs } from './logs.ts'
 import type { Merger } from './merge.ts'
+import type { Tables } from './tables.ts'
 
 export interface SubscriberSettings {
   readonly subscriptionsMax: number
@@ -43,6 +47,7 @@ export interface SubscriberDeps {
   readonly keeper: ItemKeeper
   readonly merger: Merger
   readonly logs: Logs
+  readonly tables: Tables
   readonly wheel: TimingWheel
   readonly metrics: ThreadMetrics
   /** A prefix has got its first follower, or lost its last one. */
@@ -202,7 +207,7 @@ export class Subscriber {
       if (session.state >= ENDING || !session.subscriptions.includes(subscription)) continue
       if (this.#has(item, session, subscription) || !item.settings.modes.includes(subscription.mode)) continue
       const { sessionItemsMax } = this.#deps.settings
-      const hasRoom = !isLoggedMode(subscription.mode) || this.#hasLogRoom(session, [item], subscription.key)
+      const hasRoom = subscription.mode === 'merge' || this.#hasRoom(session, [item], subscription)
       if (session.count >= sessionItemsMax || !hasRoom) {
         const busy = { code: 'SERVER_BUSY', message: 'the server has no room for more items' } as const
         this.unsubscribe(session, subscription.id, hasRoom ? tooManyItems(sessionItemsMax) : busy)
@@ -255,7 +260,7 @@ export class Subscriber {
   }
 
   /** The items of a subscription, made where they are new; null when there is no room. */
-  #findItems(session: Session, names: readonly string[], { mode, key }: Subscription): readonly Item[] | null {
+  #findItems(session: Session, names: readonly string[], subscription: Subscription): readonly Item[] | null {
     const { items, keeper } = this.#deps
     const found: Item[] = []
     for (const name of names) {
@@ -263,18 +268,20 @@ export class Subscriber {
       if (item === null) break
       found.push(item)
     }
-    if (found.length === names.length && (!isLoggedMode(mode) || this.#hasLogRoom(session, found, key))) return found
+    if (found.length === names.length && (subscription.mode === 'merge' || this.#hasRoom(session, found, subscription)))
+      return found
     // What was made for this request alone goes again.
     for (const item of found) keeper.lostInterest(item, this.nowMs)
     return null
   }
 
-  /** A raw subscription that begins logs or views finds room for them, and for one log in full. */
-  #hasLogRoom(session: Session, items: readonly Item[], key: string): boolean {
+  /** A subscription that begins logs or views of its own finds room for them, and for one log in full. */
+  #hasRoom(session: Session, items: readonly Item[], { mode, key }: Subscription): boolean {
     let missing = 0
     for (const item of items) {
-      if (item.log === null) missing += RAW_OBJECT_BYTES
-      if (item.viewOf(key) === null) missing += RAW_OBJECT_BYTES
+      if (isLoggedMode(mode) && item.log === null) missing += RAW_OBJECT_BYTES
+      if (item.viewOf(key) !== null) continue
+      missing += mode === 'command' ? ROW_VIEW_BYTES * (item.table?.capacity ?? 0) + RAW_OBJECT_BYTES : RAW_OBJECT_BYTES
     }
     if (missing === 0) return true
     const needed = Math.max(missing, this.#deps.settings.rawLogBytes)
@@ -380,14 +387,21 @@ export class Subscriber {
     return frequency === 0 ? 0 : MS_PER_S / frequency
   }
 
-  #addView(item: Item, { mode, fields: names, key }: Subscription): View {
-    const { fields, logs } = this.#deps
+  #addView(item: Item, subscription: Subscription): View {
+    const { mode, fields: names, key } = subscription
+    const { fields, logs, tables, merger } = this.#deps
     const fieldIds = names === null ? null : names.map(name => fields.find(name)).filter(id => id >= 0)
     const view = new View(item, mode, fieldIds, key, names)
     view.number = this.#viewNumbers.take(0)
     if (names !== null) {
       view.fieldsAwaited = names.filter(name => fields.find(name) < 0)
       for (const name of view.fieldsAwaited) fields.await(name, view)
+    }
+    if (mode === 'command') this.#showRows(view, item, subscription)
+    else if (subscription.filter !== null) {
+      view.filter = new ViewFilter(subscription.filter, tables.context)
+      view.isIn = item.isKnown && view.filter.passesItem(item)
+      view.turnedAt = merger.position
     }
     item.addView(view)
     if (view.isLogged) {
@@ -398,7 +412,22 @@ export class Subscriber {
     return view
   }
 
+  /** What the view shows of the item's table, beginning with the rows there are. */
+  #showRows(view: View, item: Item, { filter, window }: Subscription): void {
+    const { tables, logs } = this.#deps
+    const table = tables.begin(item)
+    view.budget = logs.budget
+    const rows = new RowView(table, view.seq, view.end, tables.deletedRowsMax, bytes => view.takeAnyway(bytes))
+    view.rows = rows
+    view.selection = new RowSelection(rows, tables.context, filter, window)
+    selectAll(view.selection, table, tables.context.advance)
+    view.seq = rows.seq
+    view.end = rows.end
+  }
+
   #removeView(view: View): void {
+    view.rows?.clear(0)
+
     for (const name of view.fieldsAwaited) this.#deps.fields.stopAwaiting(name, view)
     view.budget?.release(view.takenBytes)
     this.#viewNumbers.giveBack(view.number, 0)

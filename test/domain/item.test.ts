@@ -1,6 +1,6 @@
 import test from 'ava'
-import { type Item, NULL_VALUE } from '#src/domain/item.ts'
-import { ValueStore } from '#src/domain/value-store.ts'
+import type { Item } from '#src/domain/item.ts'
+import { NULL_VALUE, ValueStore } from '#src/domain/value-store.ts'
 import { newItem } from '#test/support/items.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 

@@ -14,6 +14,10 @@ export interface Line {
   readonly deleted?: true
   readonly lost?: number
   readonly snapshotEnd?: true
+  readonly cleared?: true
+  readonly out?: true
+  readonly key?: string
+  readonly command?: 'ADD' | 'UPDATE' | 'DELETE'
   readonly position?: number
   readonly session?: string
   readonly recovered?: boolean

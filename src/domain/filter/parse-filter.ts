@@ -14,6 +14,7 @@
  * What is beyond one is a fault like any other.
  */
 
+import { assert } from '#src/assert.ts'
 import { DIGITS_MAX, isDecimal } from '#src/domain/decimal.ts'
 import { isName } from '#src/domain/names.ts'
 import { printable } from '#src/printable.ts'
@@ -65,6 +66,13 @@ export function parseFilter(text: string, limits: FilterLimits): Filter | Filter
   const tokens = new Tokens(text)
   const root = new Parser(tokens, limits).parse()
   return tokens.fault ?? new Filter(root)
+}
+
+/** The filter of a key: a text that was found good. */
+export function filterOf(key: string): Filter {
+  const filter = parseFilter(key, { filterLengthMax: Infinity, fieldNameBytesMax: Infinity })
+  assert(filter instanceof Filter, 'the key of a filter says a filter')
+  return filter
 }
 
 class Parser {

@@ -1,5 +1,7 @@
 import test from 'ava'
 import { FIELD_HEADER, REPLICA_FIELDS, REPLICA_IS_KNOWN } from '#src/codec/record.ts'
+import { makeConfig } from '#src/config/check.ts'
+import { FieldTable } from '#src/domain/field-table.ts'
 import { Interests, NEEDS_SNAPSHOT } from '#src/domain/interests.ts'
 import type { Session } from '#src/domain/session.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
@@ -11,6 +13,7 @@ import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { LaneLink } from '#stages/conflate/links.ts'
 import { Logs } from '#stages/conflate/logs.ts'
 import { Merger } from '#stages/conflate/merge.ts'
+import { Tables } from '#stages/conflate/tables.ts'
 import { bareSession } from '#test/support/bare-session.ts'
 import { newItem } from '#test/support/items.ts'
 
@@ -22,6 +25,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
     interests: table,
     store,
     logs: new Logs(1 << 16, store),
+    tables: new Tables(makeConfig(), new FieldTable(8), store, () => 1),
     wheel: new TimingWheel(0),
     metrics,
     fieldsMax: 8,
