@@ -19,7 +19,10 @@ export interface ErrorRecord {
   readonly message: string
 }
 
-/** An update or a mark of an item: one of `fields`, `stale`, `deleted`, `lost` is there. */
+/** What a record does to a row: it is whole, it has changed, it is no more. */
+export type RowCommand = 'ADD' | 'UPDATE' | 'DELETE'
+
+/** An update of an item, a change of one of its rows (`command`, `key`), or a mark: one of DATA_KEYS is there. */
 export interface DataRecord {
   /** Left out for 0. */
   readonly sub?: number
@@ -31,6 +34,11 @@ export interface DataRecord {
   readonly stale?: boolean
   readonly deleted?: boolean
   readonly lost?: number
+  readonly out?: boolean
+  readonly snapshotEnd?: boolean
+  readonly cleared?: boolean
+  readonly key?: string
+  readonly command?: RowCommand
 }
 
 export interface WelcomeRecord {
@@ -146,8 +154,10 @@ const KINDS: readonly (readonly [key: string, isValid: (record: Json) => boolean
   ['position', ({ position }) => isCount(position)],
 ]
 
+const MARKS = ['stale', 'deleted', 'out', 'snapshotEnd', 'cleared']
 /** What one of must be there, and be of its type, in a record of an item; none of them: a kind that is not known. */
-const DATA_KEYS = ['fields', 'stale', 'deleted', 'lost']
+const DATA_KEYS = ['fields', 'command', 'lost', ...MARKS]
+const ROW_COMMANDS: readonly unknown[] = ['ADD', 'UPDATE', 'DELETE']
 
 function readJsonLine(line: string): ServerRecord | null {
   const record = parse(line)
@@ -174,11 +184,16 @@ function invalid(line: string): MillraceError {
   return new MillraceError('RECORD_INVALID', `not a record: ${JSON.stringify(line.slice(0, SHOWN_LENGTH_MAX))}`)
 }
 
-function isData({ item, sub, seq, time, fields, stale, deleted, lost }: Json): boolean {
+function isData(record: Json): boolean {
+  const { item, sub, seq, time, fields, key, command, lost } = record
   if (typeof item !== 'string' || !(sub === undefined || isCount(sub)) || !isNumberOrNone(time)) return false
-  if (fields !== undefined) return isCount(seq) && isJson(fields) && Object.values(fields).every(isTextOrNull)
-  if (lost !== undefined) return isCount(lost)
-  return typeof (stale ?? deleted) === 'boolean'
+  if (command !== undefined && !(ROW_COMMANDS.includes(command) && typeof key === 'string' && isCount(seq)))
+    return false
+  if (command === 'DELETE') return true
+  if (command !== undefined || fields !== undefined) {
+    return isCount(seq) && isJson(fields) && Object.values(fields).every(isTextOrNull)
+  }
+  return lost !== undefined ? isCount(lost) : MARKS.every(mark => isFlagOrNone(record[mark]))
 }
 
 function isWelcome({ session, epoch, position, keepaliveMs, resumeMs, subscriptions }: Json): boolean {
@@ -213,6 +228,10 @@ function isNumberOrNone(value: unknown): boolean {
 
 function isNumberOrNull(value: unknown): boolean {
   return value === null || typeof value === 'number'
+}
+
+function isFlagOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'boolean'
 }
 
 function isTextOrNull(value: unknown): boolean {

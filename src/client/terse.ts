@@ -8,6 +8,8 @@
  *     =5 → 3 → A → bid     {"defined":5}: from now on view 5 is item A of subscription 3, whatever it was before
  *     5 → c → krfhgycj → 7.6
  *                          {"sub":3,"item":"A","seq":12,"time":1626992742115,"fields":{"bid":"7.6"}}
+ *     +5 → c → → bid:1 → 7.6
+ *                          {"sub":3,"item":"A","seq":12,"key":"bid:1","command":"ADD","fields":{"bid":"7.6"}}
  *     anything else        {"error":{…}}, and nothing has changed
  *
  * A blank line, a sign of life, is for whoever cuts the lines. So is the table of views: a new session begins with an
@@ -28,6 +30,12 @@ export interface TerseRecord {
   readonly stale?: boolean
   readonly deleted?: true
   readonly lost?: number
+  readonly out?: true
+  readonly snapshotEnd?: true
+  readonly cleared?: true
+  /** Of a row, with `command`. */
+  readonly key?: string
+  readonly command?: 'ADD' | 'UPDATE' | 'DELETE'
 }
 
 export interface TerseDefined {
@@ -59,8 +67,13 @@ const DECIMALS_EXP = /^\d{1,24}$/
 /** What content has only where it is not the text itself: a backslash, or what it may not have at all. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NOT_PLAIN_EXP = /["\\\u0000-\u001f]/
+/** What a line may begin with, before the number of its view. */
+const MARKERS = ['=', '!', '?', '+', '*', '-']
 /** Tokens of an update before its values: view, seq, time. */
 const UPDATE_TOKENS = 3
+/** Of a row: view, seq, time, key; and all those of one that is no more: view, seq, key. */
+const ROW_TOKENS = 4
+const DELETE_TOKENS = 3
 /** Tokens of a definition before its fields: view, sub, item. */
 const DEFINITION_TOKENS = 3
 /** How much of a bad line its error shows. */
@@ -79,13 +92,14 @@ export function readTerse(line: string, views: TerseViews): TerseRecord | TerseD
 
 /** A string says what is wrong. */
 function readLine(first: string, tokens: readonly string[], views: TerseViews): TerseRecord | TerseDefined | string {
-  const hasMarker = first === '=' || first === '!' || first === '?'
-  const number = numberOf(hasMarker ? tokens[0]!.slice(1) : tokens[0]!)
+  const marker = MARKERS.includes(first) ? first : ''
+  const number = numberOf(tokens[0]!.slice(marker.length))
   if (Number.isNaN(number)) return 'the line begins with no number of a view'
-  if (first === '=') return readDefinition(number, tokens, views)
+  if (marker === '=') return readDefinition(number, tokens, views)
   const view = views.get(number)
   if (view === undefined) return 'the view was not defined'
-  return first === '?' ? readMark(view, tokens) : readUpdate(view, tokens, first === '!')
+  if (marker === '?') return readMark(view, tokens)
+  return marker === '-' ? readDelete(view, tokens) : readUpdate(view, tokens, marker)
 }
 
 function readDefinition(number: number, tokens: readonly string[], views: TerseViews): TerseDefined | string {
@@ -113,33 +127,58 @@ function readMark(view: TerseView, tokens: readonly string[]): TerseRecord | str
   if (tokens.length !== 2) return 'a mark is one letter'
   if (mark === 's' || mark === 'f') record.stale = mark === 's'
   else if (mark === 'd') record.deleted = true
+  else if (mark === 'o') record.out = true
+  else if (mark === 'e') record.snapshotEnd = true
+  else if (mark === 'c') record.cleared = true
   else return 'no such mark'
   return record
 }
 
-function readUpdate(view: TerseView, tokens: readonly string[], isSnapshot: boolean): TerseRecord | string {
-  if (tokens.length < UPDATE_TOKENS) return 'an update has a view, a seq and a time'
+/** An update of an item, or, behind its marker, a snapshot or a row. */
+function readUpdate(view: TerseView, tokens: readonly string[], marker: string): TerseRecord | string {
+  const isRow = marker === '+' || marker === '*'
+  const valuesAt = isRow ? ROW_TOKENS : UPDATE_TOKENS
+  if (tokens.length < valuesAt) return `an update has a view, a seq and a time${isRow ? ', and of a row a key' : ''}`
   const record = recordOf(view)
   const seq = numberOf(tokens[1]!)
   if (Number.isNaN(seq)) return 'a seq is a number'
   record.seq = seq
-  if (isSnapshot) record.snapshot = true
+  if (marker === '!') record.snapshot = true
   if (tokens[2] !== '') {
     const time = timeOf(tokens[2]!)
     if (Number.isNaN(time)) return 'a time is a number'
     record.time = time
   }
-  const fields = view.fields === null ? readPairs(tokens) : readValues(tokens, view.fields)
+  if (isRow && !putKey(record, tokens[ROW_TOKENS - 1]!, marker === '+' ? 'ADD' : 'UPDATE')) return 'a key is a text'
+  const fields = view.fields === null ? readPairs(tokens, valuesAt) : readValues(tokens, valuesAt, view.fields)
   if (typeof fields === 'string') return fields
   record.fields = fields
   return record
 }
 
+function readDelete(view: TerseView, tokens: readonly string[]): TerseRecord | string {
+  if (tokens.length !== DELETE_TOKENS) return 'a row that is no more has a view, a seq and a key'
+  const record = recordOf(view)
+  const seq = numberOf(tokens[1]!)
+  if (Number.isNaN(seq)) return 'a seq is a number'
+  record.seq = seq
+  return putKey(record, tokens[2]!, 'DELETE') ? record : 'a key is a text'
+}
+
+/** False when the token is no text. */
+function putKey(record: Draft<TerseRecord>, token: string, command: 'ADD' | 'UPDATE' | 'DELETE'): boolean {
+  const key = token === '' ? null : valueOfToken(token)
+  if (typeof key !== 'string') return false
+  record.key = key
+  record.command = command
+  return true
+}
+
 /** Values by their places. */
-function readValues(tokens: readonly string[], names: readonly string[]): TerseFields | string {
+function readValues(tokens: readonly string[], valuesAt: number, names: readonly string[]): TerseFields | string {
   const fields: FieldsDraft = {}
   let place = 0
-  for (let i = UPDATE_TOKENS; i < tokens.length; i++) {
+  for (let i = valuesAt; i < tokens.length; i++) {
     const token = tokens[i]!
     const skipped = skippedBy(token)
     if (Number.isNaN(skipped)) return `token ${i + 1} is no number of unchanged fields`
@@ -158,10 +197,10 @@ function readValues(tokens: readonly string[], names: readonly string[]): TerseF
 }
 
 /** Values behind their names. */
-function readPairs(tokens: readonly string[]): TerseFields | string {
-  if ((tokens.length - UPDATE_TOKENS) % 2 !== 0) return 'a name has no value'
+function readPairs(tokens: readonly string[], valuesAt: number): TerseFields | string {
+  if ((tokens.length - valuesAt) % 2 !== 0) return 'a name has no value'
   const fields: FieldsDraft = {}
-  for (let i = UPDATE_TOKENS; i < tokens.length; i += 2) {
+  for (let i = valuesAt; i < tokens.length; i += 2) {
     const name = contentOf(tokens[i]!)
     if (name === undefined || name === '') return `token ${i + 1} is no name`
     const token = tokens[i + 1]!

@@ -15,6 +15,12 @@ const KNOWN: readonly object[] = [
   { sub: 3, item: 'A', stale: false },
   { sub: 3, item: 'A', deleted: true },
   { sub: 3, item: 'A', lost: 17 },
+  { sub: 3, item: 'A', out: true },
+  { sub: 3, item: 'A', snapshotEnd: true },
+  { item: 'A', cleared: true },
+  { sub: 3, item: 'A', seq: 12, time: 5, key: 'bid:1.1', command: 'ADD', fields: { price: '1.1', size: null } },
+  { item: 'A', seq: 13, key: '', command: 'UPDATE', fields: {} },
+  { item: 'A', seq: 14, key: 'bid:1.1', command: 'DELETE' },
   { subscribed: 3, items: 10 },
   { changed: 3, maxFrequency: null },
   { paused: 3 },
@@ -44,6 +50,7 @@ test('[CL52] terse lines and JSON are read as they come, by what was defined bef
   t.deepEqual(readLine('5\tc\t\t7.6'), { sub: 3, item: 'A', seq: 12, fields: { bid: '7.6' } })
   t.deepEqual(readLine('{"sub":3,"item":"A","stale":true}'), { sub: 3, item: 'A', stale: true })
   t.deepEqual(readLine('?5\tf'), { sub: 3, item: 'A', stale: false })
+  t.deepEqual(readLine('-5\td\tk'), { sub: 3, item: 'A', seq: 13, key: 'k', command: 'DELETE' })
 })
 
 test('[CL52] what was defined goes with its subscription, and with the session', t => {
@@ -75,6 +82,17 @@ for (const line of [
   '{"item":"A","seq":1,"fields":{"bid":7}}',
   '{"item":"A","stale":1}',
   '{"item":"A","lost":-1}',
+  '{"item":"A","out":1}',
+  '{"item":"A","snapshotEnd":"true"}',
+  '{"item":"A","cleared":{}}',
+  '{"item":"A","seq":1,"key":"k","command":"MOVE","fields":{}}',
+  '{"item":"A","seq":1,"command":"ADD","fields":{}}',
+  '{"item":"A","seq":1,"key":7,"command":"ADD","fields":{}}',
+  '{"item":"A","seq":1,"key":null,"command":"DELETE"}',
+  '{"item":"A","key":"k","command":"DELETE"}',
+  '{"item":"A","key":"k","command":"ADD","fields":{}}',
+  '{"item":"A","seq":1,"key":"k","command":"ADD"}',
+  '{"item":"A","seq":1,"key":"k","command":"UPDATE","fields":{"bid":7}}',
   '{"sub":"1","item":"A","stale":true}',
   '{"session":"a","epoch":"b","position":0,"keepaliveMs":1}',
   '{"session":"a","epoch":"b","position":0,"keepaliveMs":1,"resumeMs":1,"subscriptions":["1"]}',

@@ -13,7 +13,7 @@ import {
 import { Random, seedOr } from '#test/support/random.ts'
 
 const FIELDS = ['bid', 'ask', 'last', 'a "b"', '__proto__', 'grün', '0', 'error']
-const MARKER_LIKE = ['"', '""', '"5', '"z', '=', '=5', '!', '?', '{', '{}', '0', '5', '.', 'null']
+const MARKER_LIKE = ['"', '""', '"5', '"z', '=', '=5', '!', '?', '+', '*', '-', '{', '{}', '0', '5', '.', 'null']
 const HARD_TO_WRITE = ['\t', '\r\n', '\\', '\\u0041', '/', '\u0000', '\u007f', '\u0085', '\u2028', '\ud800']
 const TEXTS = ['', ' ', '7.611', '-1', 'grün', '𝄞', 'y'.repeat(2_000), ...MARKER_LIKE, ...HARD_TO_WRITE]
 
@@ -34,6 +34,7 @@ function lineOf(text: string): string {
 }
 
 const BEGINNINGS = { bid: '=5', ask: '!5', last: '?', open: '{' }
+const ROW = { sub: 3, item: 'A', seq: 12, key: 'k' }
 const UPDATES: [title: string, line: string, record: TerseRecord][] = [
   ['one value', '5|c||7.6', { sub: 3, item: 'A', seq: 12, fields: { bid: '7.6' } }],
   ['a time', '5|c|krfhgycj|7.6', { sub: 3, item: 'A', seq: 12, time: 1_626_992_742_115, fields: { bid: '7.6' } }],
@@ -60,6 +61,18 @@ const UPDATES: [title: string, line: string, record: TerseRecord][] = [
   ['fresh', '?z|f', { item: 'a "b"', stale: false }],
   ['deleted', '?5|d', { sub: 3, item: 'A', deleted: true }],
   ['lost', '?5|l|h', { sub: 3, item: 'A', lost: 17 }],
+  ['out', '?5|o', { sub: 3, item: 'A', out: true }],
+  ['the end of a snapshot', '?z|e', { item: 'a "b"', snapshotEnd: true }],
+  ['cleared', '?5|c', { sub: 3, item: 'A', cleared: true }],
+  ['a row', '+5|c|1|k|7.6', { ...ROW, time: 1, command: 'ADD', fields: { bid: '7.6' } }],
+  ['a row without values', '+5|c||k', { ...ROW, command: 'ADD', fields: {} }],
+  ['a row with nulls', '+5|c||k||""', { ...ROW, command: 'ADD', fields: { ask: null } }],
+  ['a row in pairs', '+z|1||k|bid|1', { item: 'a "b"', seq: 1, key: 'k', command: 'ADD', fields: { bid: '1' } }],
+  ['a changed row', '*5|c||k|"5|1', { ...ROW, command: 'UPDATE', fields: { low: '1' } }],
+  ['a row that is no more', '-5|c|k', { ...ROW, command: 'DELETE' }],
+  ['the empty key', '+5|c||"|1', { ...ROW, key: '', command: 'ADD', fields: { bid: '1' } }],
+  ['a key with escapes', '-5|c|\\t\\"', { ...ROW, key: '\t"', command: 'DELETE' }],
+  ['a key like a marker', '*5|c||+5|1', { ...ROW, key: '+5', command: 'UPDATE', fields: { bid: '1' } }],
   ['the largest numbers', '5|2gosa7pa2gw|2gosa7pa2gw', { sub: 3, item: 'A', seq: 2 ** 53, time: 2 ** 53, fields: {} }],
 ]
 
@@ -111,7 +124,7 @@ const BAD_LINES: [line: string, reason: RegExp][] = [
   ['5 |1|', /no number of a view/],
   ['05|1|', /no number of a view/],
   ['Z|1|', /no number of a view/],
-  ['-1|1|', /no number of a view/],
+  ['-1|1|', /not defined/],
   ['"5|1|', /no number of a view/],
   [' {"position":1}', /no number of a view/],
   ['=2gosa7pa2gx00|0|A', /no number of a view/],
@@ -119,6 +132,27 @@ const BAD_LINES: [line: string, reason: RegExp][] = [
   ['6|1|', /not defined/],
   ['!6|1|', /not defined/],
   ['?6|s', /not defined/],
+  ['+6|1||k', /not defined/],
+  ['*6|1||k', /not defined/],
+  ['-6|1|k', /not defined/],
+  ['+|1||k', /no number of a view/],
+  ['--5|1|k', /no number of a view/],
+  ['+5|1|', /a key/],
+  ['*5|1', /a key/],
+  ['+5|1.5||k', /seq/],
+  ['+5|1|x!|k', /a time is/],
+  ['+5|1|||1', /a key is a text/],
+  ['+5|1||""|1', /a key is a text/],
+  ['+5|1||"2|1', /a key is a text/],
+  ['+5|1||\\x|1', /a key is a text/],
+  ['*5|1||k|1|2|3|4|5|6|7', /more values/],
+  ['+z|1||k|bid', /no value/],
+  ['-5|1', /a key/],
+  ['-5|1||k', /a key/],
+  ['-5|1|', /a key is a text/],
+  ['-5||k', /seq/],
+  ['-5|1|""', /a key is a text/],
+  ['?5|c|1', /letter/],
   ['=6', /an item/],
   ['=6|0', /an item/],
   ['=6||A', /subscription/],
