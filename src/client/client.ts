@@ -13,17 +13,13 @@ import { Messages } from './messages.ts'
 import { baseUrlOf, type ClientOptions, check, type Settings, settingsOf } from './options.ts'
 import { type Request, RequestQueue } from './requests.ts'
 import { Session, type Transports } from './session.ts'
-import {
-  ClientSubscription,
-  type Subscription,
-  type SubscriptionHandlers,
-  type SubscriptionWish,
-} from './subscription.ts'
+import { ClientSubscription, type Subscription, type SubscriptionHandlers } from './subscription.ts'
 import { SubscriptionTable } from './subscriptions.ts'
 import { openPoll } from './transports/poll.ts'
 import { openSse } from './transports/sse.ts'
 import type { TransportName } from './transports/transport.ts'
 import { openWebSocket } from './transports/websocket.ts'
+import type { SubscriptionWish } from './wish.ts'
 
 export interface Client {
   readonly state: ClientState

@@ -26,17 +26,12 @@ export type {
   StateEvent,
   WelcomeEvent,
 } from './events.ts'
-export type { Item, Update } from './item-state.ts'
+export type { Item, RowChange, Update } from './item-state.ts'
 export type { ClientOptions, Encoding, ReconnectOptions } from './options.ts'
-export type { FieldValues } from './records.ts'
+export type { FieldValues, RowCommand } from './records.ts'
 export type { Runtime } from './runtime.ts'
-export type {
-  Mode,
-  OnLost,
-  Subscription,
-  SubscriptionHandlers,
-  SubscriptionState,
-  SubscriptionWish,
-} from './subscription.ts'
+export type { Subscription, SubscriptionHandlers, SubscriptionState } from './subscription.ts'
+export type { Row } from './table.ts'
 export type { TransportStorage } from './transport-order.ts'
 export type { TransportName } from './transports/transport.ts'
+export type { Mode, OnLost, SubscriptionWish } from './wish.ts'

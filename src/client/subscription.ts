@@ -13,29 +13,11 @@
  */
 
 import { errorOf, MillraceError } from './errors.ts'
-import { type Item, ItemState, type Update } from './item-state.ts'
-import { check } from './options.ts'
-import type { ChangedRecord, DataRecord, SubscribedRecord, UnsubscribedRecord } from './records.ts'
+import { type Item, ItemState, type ItemView, type RowChange, type Update } from './item-state.ts'
+import type { ChangedRecord, DataRecord, RowCommand, SubscribedRecord, UnsubscribedRecord } from './records.ts'
 import { type Request, requestOf } from './requests.ts'
-
-export type Mode = 'merge' | 'raw'
-export type OnLost = 'end' | 'snapshot'
-
-/** What a subscription asks for; what is left out is as docs/protocol.md says. */
-export interface SubscriptionWish {
-  /** Names of items; one that ends in `*` stands for all that begin with what is before it. */
-  readonly items: string | readonly string[]
-  /** Names of fields; all when left out. */
-  readonly fields?: readonly string[]
-  /** `merge`: the newest values. `raw`: every update. */
-  readonly mode?: Mode
-  /** Updates a second of each item, at most; `merge` only. */
-  readonly maxFrequency?: number
-  /** Whether items begin with their whole current value. */
-  readonly snapshot?: boolean
-  /** Of `raw`, when it fell behind the server's log: whether it ends or goes on from a snapshot. */
-  readonly onLost?: OnLost
-}
+import { orderOf } from './table.ts'
+import { checkWish, type SubscriptionWish } from './wish.ts'
 
 /** All may be left out. What a callback throws is told as HANDLER_FAILED, and stops nothing. */
 export interface SubscriptionHandlers {
@@ -45,11 +27,25 @@ export interface SubscriptionHandlers {
   readonly onUpdate?: (update: Update) => void
   /** All updates of one flush, behind the callbacks of each. */
   readonly onBatch?: (updates: readonly Update[]) => void
+  /** Of `command`: a row has come, changed or gone. */
+  readonly onRow?: (table: Item, change: RowChange) => void
+  /**
+   * Of `command`: once a flush for each table that it has touched, behind the callbacks of its rows: now the table is as the
+   * server has it, unless its snapshot is still to end. `changes` are those since it was last cleared; none where it was only
+   * cleared or completed.
+   */
+  readonly onTable?: (table: Item, changes: readonly RowChange[]) => void
+  /** Of `command`: the table has no rows now, and its snapshot begins. */
+  readonly onCleared?: (table: Item) => void
+  /** Of `distinct` and `command`: what came of the item is its snapshot, what comes is new. */
+  readonly onSnapshotEnd?: (item: Item) => void
+  /** Of `merge` with a filter: the value does not pass it any more; this is what it was. It may pass again, with a snapshot. */
+  readonly onOut?: (item: Item) => void
   /** No feed answers for the item any more, or one does again: see isStale. */
   readonly onStale?: (item: Item) => void
   /** The item has ended; this is what it was. It may begin again. */
   readonly onDeleted?: (item: Item) => void
-  /** Of `raw`: so many updates of the item are gone. A snapshot or the end follows. */
+  /** So many updates of the item are gone. Of `raw` a snapshot or the end follows, of `distinct` those behind them. */
   readonly onLost?: (item: string, count: number) => void
   /** The server could not go on where it was: the items are empty, and what there is comes again with snapshots. */
   readonly onReset?: () => void
@@ -97,6 +93,7 @@ export class ClientSubscription implements Subscription {
   readonly #owner: SubscriptionOwner
   readonly #handlers: SubscriptionHandlers
   readonly #wish: Draft<SubscriptionWish>
+  readonly #view: ItemView
   readonly #ready: Promise<void>
   /** The application's own request waits for its answer. */
   #isAsking = true
@@ -107,13 +104,16 @@ export class ClientSubscription implements Subscription {
   #isPaused = false
   #isLeaving = false
   #batch: Update[] = []
+  /** The tables that this flush has touched, with what it has changed in them. */
+  #touched = new Map<ItemState, RowChange[]>()
 
   /** Throws when the wish is none, or when the owner cannot take it. */
   constructor(id: number, wish: SubscriptionWish, handlers: SubscriptionHandlers, owner: SubscriptionOwner) {
-    const items = typeof wish.items === 'string' ? [wish.items] : [...wish.items]
-    check(items.length > 0, 'a subscription names at least one item')
+    checkWish(wish)
     this.id = id
-    this.#wish = { ...wish, items }
+    this.#wish = { ...wish, items: typeof wish.items === 'string' ? [wish.items] : [...wish.items] }
+    const hasHistory = wish.mode === 'distinct' && wish.snapshot !== false && wish.snapshot !== 0
+    this.#view = { hasHistory, order: orderOf(wish.sort) }
     this.#handlers = handlers
     this.#owner = owner
     let settleReady: Request['settle'] = () => {}
@@ -193,17 +193,24 @@ export class ClientSubscription implements Subscription {
 
   take(record: DataRecord): void {
     if (!this.isLive || !this.#isHeard) return
-    if (record.fields !== undefined) this.#update(record)
-    else if (record.lost !== undefined) this.#lose(record.item, record.lost)
-    else if (record.deleted === true) this.#delete(record.item)
-    else if (record.stale !== undefined) this.#mark(record.item, record.stale)
+    const { item, fields, command, key, lost } = record
+    if (command !== undefined) this.#changeRow(item, command, key!, record)
+    else if (fields !== undefined) this.#update(record)
+    else if (lost !== undefined) this.#lose(item, lost)
+    else this.#mark(record)
   }
 
   flushed(): void {
     const batch = this.#batch
-    if (batch.length === 0) return
-    this.#batch = []
-    if (this.#isHeard) this.#call(() => this.#handlers.onBatch?.(batch))
+    const touched = this.#touched
+    if (batch.length > 0) {
+      this.#batch = []
+      if (this.#isHeard) this.#call(() => this.#handlers.onBatch?.(batch))
+    }
+    if (touched.size > 0) {
+      this.#touched = new Map()
+      for (const [table, changes] of touched) this.#tableFlushed(table, changes)
+    }
   }
 
   subscribed({ items, maxFrequency }: SubscribedRecord): void {
@@ -242,29 +249,73 @@ export class ClientSubscription implements Subscription {
     if (this.#isHeard) this.#call(() => this.#handlers.onItem?.(item, update))
   }
 
+  #changeRow(name: string, command: RowCommand, key: string, record: DataRecord): void {
+    const table = this.#item(name)
+    const change = table.changeRow(command, key, record.seq!, record)
+    if (change === null) return
+    this.#changesOf(table).push(change)
+    this.#call(() => this.#handlers.onRow?.(table, change))
+  }
+
   #lose(name: string, count: number): void {
     this.items.get(name)?.lose()
     this.#call(() => this.#handlers.onLost?.(name, count))
   }
 
-  #delete(name: string): void {
+  #mark({ item: name, deleted, out, stale, cleared, snapshotEnd }: DataRecord): void {
+    if (deleted === true) this.#remove(name, item => this.#handlers.onDeleted?.(item))
+    else if (out === true) this.#remove(name, item => this.#handlers.onOut?.(item))
+    else if (cleared === true) this.#clear(this.#item(name))
+    else if (snapshotEnd === true) this.#complete(this.#item(name))
+    else if (stale !== undefined) this.#setStale(this.#item(name), stale)
+  }
+
+  #remove(name: string, tell: (item: Item) => void): void {
     const item = this.items.get(name)
     if (item === undefined) return
     this.items.delete(name)
-    this.#call(() => this.#handlers.onDeleted?.(item))
+    this.#touched.delete(item)
+    this.#call(() => tell(item))
   }
 
-  #mark(name: string, isStale: boolean): void {
-    const item = this.#item(name)
+  #clear(table: ItemState): void {
+    table.clear()
+    // What was changed before counts no more.
+    this.#touched.set(table, [])
+    this.#call(() => this.#handlers.onCleared?.(table))
+  }
+
+  #complete(item: ItemState): void {
+    if (!item.complete()) return
+    if (this.#wish.mode === 'command') this.#changesOf(item)
+    this.#call(() => this.#handlers.onSnapshotEnd?.(item))
+  }
+
+  #setStale(item: ItemState, isStale: boolean): void {
     if (item.isStale === isStale) return
     item.isStale = isStale
     this.#call(() => this.#handlers.onStale?.(item))
   }
 
+  #tableFlushed(table: ItemState, changes: readonly RowChange[]): void {
+    // Callbacks before this one may have ended the subscription.
+    if (this.#isHeard) this.#call(() => this.#handlers.onTable?.(table, changes))
+  }
+
+  /** Of this flush. */
+  #changesOf(table: ItemState): RowChange[] {
+    let changes = this.#touched.get(table)
+    if (changes === undefined) {
+      changes = []
+      this.#touched.set(table, changes)
+    }
+    return changes
+  }
+
   #item(name: string): ItemState {
     let item = this.items.get(name)
     if (item === undefined) {
-      item = new ItemState(name)
+      item = new ItemState(name, this.#view)
       this.items.set(name, item)
     }
     return item

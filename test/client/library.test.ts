@@ -4,9 +4,12 @@ import type {
   ClientEvents,
   Item,
   MillraceError,
+  Row,
+  RowChange,
   Runtime,
   Subscription,
   SubscriptionHandlers,
+  SubscriptionWish,
   TransportName,
   TransportStorage,
   Update,
@@ -50,6 +53,11 @@ const SAME: readonly true[] = [
   true satisfies Same<Item['fields'], Readonly<Record<string, string | null>>>,
   true satisfies Same<Parameters<NonNullable<SubscriptionHandlers['onItem']>>, [item: Item, update: Update]>,
   true satisfies Same<Parameters<NonNullable<SubscriptionHandlers['onBatch']>>, [updates: readonly Update[]]>,
+  true satisfies Same<Item['rows'], ReadonlyMap<string, Row>>,
+  true satisfies Same<ReturnType<Item['sortedRows']>, readonly Row[]>,
+  true satisfies Same<Parameters<NonNullable<SubscriptionHandlers['onRow']>>, [table: Item, change: RowChange]>,
+  true satisfies Same<RowChange['command'], 'ADD' | 'UPDATE' | 'DELETE'>,
+  true satisfies Same<SubscriptionWish['mode'], 'merge' | 'distinct' | 'command' | 'raw' | undefined>,
 ]
 
 test('[CL49] the public types are what they are said to be, and the platform fits them', t => {
