@@ -17,14 +17,14 @@ function recorder(calls: string[]): SubscriptionHandlers {
   const keysOf = (changes: readonly RowChange[]): string => changes.map(({ key, seq }) => `${key}${seq}`).join()
   return {
     onUpdate: ({ seq, isHistory, conflated }) => {
-      calls.push(`update ${seq}${isHistory ? ' history' : ''}${conflated > 0 ? ` after ${conflated}` : ''}`)
+      calls.push(`update ${seq}${isHistory ? ' history' : ''}${conflated !== 0 ? ` after ${conflated}` : ''}`)
     },
     onBatch: updates => calls.push(`batch ${updates.map(({ seq }) => seq)}`),
     onRow: ({ rows }, { command, key, seq, row, isSnapshot, conflated }) => {
       if (row !== (rows.get(key) ?? null)) calls.push('another row')
       const what = row === null ? '' : ` ${JSON.stringify(row.fields)}`
       calls.push(
-        `${command} ${key}${seq}${what}${isSnapshot ? ' snapshot' : ''}${conflated > 0 ? ` after ${conflated}` : ''}`,
+        `${command} ${key}${seq}${what}${isSnapshot ? ' snapshot' : ''}${conflated !== 0 ? ` after ${conflated}` : ''}`,
       )
     },
     onTable: (table, changes) => calls.push(`table ${[...table.rows.keys()]} by ${keysOf(changes)}`),
@@ -119,6 +119,14 @@ test('[CL58] a table that is cleared begins anew with any seq, and what changed 
   t.is(subscription.items.get('A')?.seq, 4)
   says(add('a', 5), END)
   t.deepEqual(told(), ['ADD a5 {} snapshot', 'end true', 'table b,a by a5'])
+})
+
+test('[CL58] the end of a snapshot touches its table, also alone', async t => {
+  const { says, told } = await subscribed({ mode: 'command' })
+  says(CLEARED, add('a', 1))
+  told()
+  says(END)
+  t.deepEqual(told(), ['end true', 'table a by '])
 })
 
 test('[CL58] the end of a snapshot that comes again is not told again', async t => {

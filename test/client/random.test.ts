@@ -1,21 +1,15 @@
 import test from 'ava'
-import { MillraceClient } from '#src/client/client.ts'
 import { connect } from '#src/client/index.ts'
-import { baseUrlOf, settingsOf } from '#src/client/options.ts'
-import { openPoll } from '#src/client/transports/poll.ts'
-import { openSse } from '#src/client/transports/sse.ts'
-import { openWebSocket } from '#src/client/transports/websocket.ts'
 import { sleep, soon } from '#src/time/real-timers.ts'
 import { ClientRecorder, stateOf } from '../support/client-recorder.ts'
-import { FakeRuntime } from '../support/fake-runtime.ts'
+import { ClientWorld } from '../support/client-world.ts'
 import { FakeSessionServer } from '../support/fake-session-server.ts'
-import { FakeSessions } from '../support/fake-sessions.ts'
+import type { FakeSessions } from '../support/fake-sessions.ts'
 import { Random, seedOr } from '../support/random.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
+import type { VirtualNetwork } from '../support/virtual-network.ts'
 
 const RUNS = 40
 const STEPS = 120
-const FAULTS = { refused: 0.3, buffered: 0.3, cut: 0.6, hung: 0.3, lost: 0.2 }
 
 /** Names of items: those of a.* are read in merge mode, those of b.* in raw mode. */
 const NAMES = ['a.1', 'a.2', 'a.3', 'b.1', 'b.2']
@@ -35,32 +29,12 @@ function stir(model: FakeSessions, random: Random): void {
 async function run(
   seed: number,
 ): Promise<{ readonly faults: readonly string[]; readonly network: VirtualNetwork; readonly model: FakeSessions }> {
-  const random = new Random(seed)
-  const runtime = new FakeRuntime()
-  runtime.draw = () => random.int(1_000_000) / 1_000_000
-  const model = new FakeSessions({ keepaliveMs: 800, resumeMs: 60_000 }, call => void runtime.setTimer(call, 0))
-  const network = new VirtualNetwork(runtime, model, random, FAULTS)
-  runtime.fetch = network.fetch
-  runtime.WebSocket = network.WebSocket
-  const options = {
-    runtime,
-    transportTimeoutMs: 200,
-    betterTransportMs: 2_000,
-    keepaliveSlackMs: 400,
-    ackMs: 300,
-    answerMs: 500,
-    reconnect: { minMs: 20, maxMs: 200, stableMs: 500 },
-  }
-  const transports = { websocket: openWebSocket, sse: openSse, poll: openPoll }
-  const client = new MillraceClient(baseUrlOf('http://server.test'), settingsOf(options), transports)
+  const world = new ClientWorld(seed)
+  const { random, runtime, model, network, client, faults } = world
   const merged = new ClientRecorder(false)
   const raw = new ClientRecorder(true)
   client.subscribe({ items: 'a.*' }, merged.handlers)
   const paused = client.subscribe({ items: 'b.*', mode: 'raw' }, raw.handlers)
-  const faults: string[] = []
-  client.on('error', ({ code, message }) => {
-    if (code === 'HANDLER_FAILED' || code === 'RECORD_INVALID') faults.push(`${code} ${message}`)
-  })
   model.handlers.set('orders', data => data)
   const told: number[] = []
   const sends: Promise<unknown>[] = []
@@ -101,9 +75,7 @@ async function run(
     faults.push(`messages out of order: ${handled}`)
   if (told.some(data => !handled.includes(data))) faults.push(`an outcome without a message: ${told}`)
   await Promise.all(sends)
-  const closed = client.close()
-  await runtime.advance(3_000)
-  await closed
+  await world.close()
   return { faults, network, model }
 }
 

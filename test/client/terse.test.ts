@@ -150,6 +150,7 @@ const BAD_LINES: [line: string, reason: RegExp][] = [
   ['-5|1', /a key/],
   ['-5|1||k', /a key/],
   ['-5|1|', /a key is a text/],
+  ['-5|1|k|1', /a key/],
   ['-5||k', /seq/],
   ['-5|1|""', /a key is a text/],
   ['?5|c|1', /letter/],

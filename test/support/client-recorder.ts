@@ -42,6 +42,9 @@ export class ClientRecorder {
     onDeleted: item => {
       if (!this.items.delete(item.name)) this.faults.push(`${item.name} is deleted and was not there`)
     },
+    onOut: item => {
+      if (!this.items.delete(item.name)) this.faults.push(`${item.name} is out and was not there`)
+    },
     onReset: () => {
       this.resets++
       this.items.clear()

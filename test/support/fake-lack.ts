@@ -3,14 +3,19 @@
  * newest values in the place of older ones.
  */
 
+import type { FakeFields } from './fake-filter.ts'
+
 export interface FakeData {
   readonly sub: number
   readonly item: string
   readonly seq?: number
   readonly snapshot?: true
-  readonly fields?: Readonly<Record<string, string | null>>
+  readonly fields?: FakeFields
   readonly stale?: boolean
   readonly deleted?: true
+  readonly lost?: number
+  readonly out?: true
+  readonly snapshotEnd?: true
 }
 
 export interface Lacking {
@@ -55,4 +60,37 @@ export class FakeLack {
     this.#open.clear()
     return this.#entries.splice(0)
   }
+}
+
+/**
+ * Of each item of the subscription at most the newest `updatesMax` updates of its life; in the place of the others stands how
+ * many they were.
+ */
+export function withoutOldest(entries: readonly Lacking[], sub: number, updatesMax: number): readonly Lacking[] {
+  if (updatesMax === Number.POSITIVE_INFINITY) return entries
+  const left = new Map<string, number>()
+  const kept: Lacking[] = []
+  for (const entry of entries.toReversed()) {
+    const record = entry.record as Partial<FakeData>
+    const count = left.get(record.item!) ?? 0
+    const isUpdate = record.sub === sub && record.fields !== undefined
+    if (record.sub === sub && record.deleted === true) left.delete(record.item!)
+    if (isUpdate) left.set(record.item!, count + 1)
+    if (!isUpdate || count < updatesMax) kept.push(entry)
+    else lose(kept, entry, count === updatesMax)
+  }
+  return kept.reverse()
+}
+
+/** Counted where the newest of them stood. */
+function lose(kept: Lacking[], { record }: Lacking, isFirst: boolean): void {
+  const { sub, item } = record as FakeData
+  const at = kept.findLastIndex(one => {
+    const { lost, ...other } = one.record as Partial<FakeData>
+    return lost !== undefined && other.sub === sub && other.item === item
+  })
+  const before = isFirst ? 0 : (kept[at]!.record as FakeData).lost!
+  const loss = { record: { sub, item, lost: before + 1 }, merges: null }
+  if (isFirst) kept.push(loss)
+  else kept[at] = loss
 }

@@ -5,8 +5,10 @@
  * Stricter than a server: a number that comes too early is refused at once, and a position that only grows is checked.
  */
 
-import { type FakeData, FakeLack, type Lacking } from './fake-lack.ts'
+import { type FakeFields, type FakeFilter, filterOf, passes } from './fake-filter.ts'
+import { type FakeData, FakeLack, type Lacking, withoutOldest } from './fake-lack.ts'
 import type { FakeItem } from './fake-sessions.ts'
+import { type FakeHas, FakeTable, type FakeTableChoice } from './fake-table.ts'
 
 /** The other end of a stream, or of one poll. */
 export interface FakeStream {
@@ -22,6 +24,8 @@ export interface FakeStream {
 /** What a session needs of its server. */
 export interface FakeOwner {
   items(): Iterable<FakeItem>
+  /** A flush has at most so many rows. */
+  flushRowsMax(): number
   /** Hands a message to its handler; the answer comes back later. */
   handle(to: string, data: unknown, tell: (outcome: object) => void): boolean
   /** Something is to be flushed. */
@@ -33,7 +37,14 @@ interface Subscription {
   readonly id: number
   readonly names: readonly string[]
   readonly fields: readonly string[] | null
-  readonly isRaw: boolean
+  readonly mode: string
+  readonly filter: FakeFilter | null
+  /** Of distinct: how many updates items begin with. */
+  readonly history: number
+  readonly bufferSize: number
+  readonly table: FakeTableChoice
+  /** Of command, by item. */
+  readonly tables: Map<string, FakeTable>
   readonly hasSnapshot: boolean
   maxFrequency: number | null
   isPaused: boolean
@@ -46,10 +57,29 @@ interface Subscription {
 interface Flush {
   readonly position: number
   readonly entries: readonly Lacking[]
+  /** What the client has of tables behind it. */
+  readonly has: ReadonlyMap<FakeTable, FakeHas | null>
+}
+
+/** What subscribe may ask for. */
+interface Wish {
+  readonly id: number
+  readonly items: string[]
+  readonly fields?: string[]
+  readonly mode?: string
+  readonly maxFrequency?: number
+  readonly snapshot?: boolean | number
+  readonly filter?: string
+  readonly bufferSize?: number
+  readonly sort?: string
+  readonly from?: number
+  readonly count?: number
 }
 
 const ANSWERS_KEPT = 64
 const NAME_REFUSED = 'refused'
+/** So many updates are the snapshot of distinct, where nothing else was asked for. */
+const HISTORY = 5
 
 export class FakeSession {
   readonly id: string
@@ -64,6 +94,8 @@ export class FakeSession {
   logStart = 0
   acked = 0
   nextRequest = 1
+  /** What the client had of tables at `logStart`. */
+  #hadAtStart: ReadonlyMap<FakeTable, FakeHas | null> = new Map()
   readonly #owner: FakeOwner
   readonly #lack = new FakeLack()
   readonly #answers = new Map<number, object>()
@@ -95,31 +127,58 @@ export class FakeSession {
     for (const { entries } of later) this.#lack.pushAll(entries)
     this.#lack.pushAll(since)
     this.log = this.log.filter(flush => flush.position <= position)
+    const had = this.log.at(-1)?.has ?? this.#hadAtStart
+    for (const table of this.#tables(true)) table.has = had.get(table) ?? null
   }
 
   confirm(position: number): void {
     this.acked = Math.max(this.acked, position)
+    this.#hadAtStart = this.log.findLast(flush => flush.position <= position)?.has ?? this.#hadAtStart
     this.log = this.log.filter(flush => flush.position > position)
     this.logStart = Math.max(this.logStart, position)
   }
 
   get hasSomething(): boolean {
-    return !this.#lack.isEmpty
+    return !this.#lack.isEmpty || this.#tables().some(table => table.isBehind)
   }
 
   /** The next flush, which counts as sent. */
   flush(): { readonly records: readonly object[]; readonly position: number } {
-    const entries = this.#lack.take()
-    if (entries.length > 0) this.log.push({ position: ++this.position, entries })
-    return { records: entries.map(({ record }) => record), position: this.position }
+    let entries: readonly Lacking[] = this.#lack.take()
+    for (const { id, bufferSize } of this.subscriptions.values()) entries = withoutOldest(entries, id, bufferSize)
+    const rows = this.#rows()
+    if (entries.length + rows.length > 0) {
+      const has = new Map(this.#tables(true).map(table => [table, table.has]))
+      this.log.push({ position: ++this.position, entries, has })
+    }
+    return { records: [...entries.map(({ record }) => record), ...rows], position: this.position }
+  }
+
+  #rows(): object[] {
+    const records: object[] = []
+    for (const { id, tables, isPaused } of this.subscriptions.values()) {
+      if (isPaused) continue
+      for (const [item, table] of tables) {
+        const left = Math.max(0, this.#owner.flushRowsMax() - records.length)
+        for (const record of table.flush(left)) records.push({ sub: id, item, ...record })
+      }
+    }
+    return records
+  }
+
+  #tables(isPausedToo = false): FakeTable[] {
+    const subscriptions = [...this.subscriptions.values()].filter(({ isPaused }) => isPausedToo || !isPaused)
+    return subscriptions.flatMap(({ tables }) => [...tables.values()])
   }
 
   #beginAnew(why: string): object {
     this.#lack.take()
     this.log = []
     this.logStart = this.position
+    this.#hadAtStart = new Map()
     for (const subscription of this.subscriptions.values()) {
       subscription.held.take()
+      for (const table of subscription.tables.values()) table.has = null
       for (const item of this.#owner.items()) if (isOf(subscription, item.name)) this.#sendSnapshot(subscription, item)
     }
     return { recovered: false, why, subscriptions: [...this.subscriptions.keys()], request: this.nextRequest }
@@ -127,22 +186,48 @@ export class FakeSession {
 
   // ── Data ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  updated(item: FakeItem, fields: FakeData['fields'] & object, isSnapshot: boolean): void {
+  updated(item: FakeItem, fields: FakeFields, isSnapshot: boolean): void {
     for (const subscription of this.subscriptions.values()) {
-      if (!isOf(subscription, item.name)) continue
-      const isNew = !subscription.seqs.has(item.name)
-      const isWhole = isSnapshot || (isNew && subscription.hasSnapshot)
-      const seen = seenBy(subscription, isWhole ? item.fields : fields)
-      if (Object.keys(seen).length === 0 && !isWhole) continue
-      this.#sendUpdate(subscription, item.name, seen, isWhole)
+      const { mode, filter, seqs, hasSnapshot } = subscription
+      if (!isOf(subscription, item.name) || mode === 'command') continue
+      const isNew = !seqs.has(item.name)
+      if (!passes(filter, item.fields)) {
+        if (mode === 'merge' && seqs.delete(item.name)) this.#push(subscription, { item: item.name, out: true })
+        continue
+      }
+      if (isNew && hasSnapshot) {
+        this.#sendSnapshot(subscription, item)
+        continue
+      }
+      const seen = seenBy(subscription, isSnapshot ? item.fields : fields)
+      if (Object.keys(seen).length > 0 || isSnapshot) this.#sendUpdate(subscription, item.name, seen, isSnapshot)
     }
+  }
+
+  /** Rows of the table have come, changed or gone. */
+  tableChanged({ name, rows }: FakeItem): void {
+    for (const subscription of this.subscriptions.values()) {
+      if (subscription.mode !== 'command' || !isOf(subscription, name)) continue
+      this.#tableOf(subscription, name).refresh(rows)
+      this.#owner.dirty(this)
+    }
+  }
+
+  /** The server does not know any more which rows are gone: tables begin anew. */
+  forgetDeletions(): void {
+    for (const table of this.#tables(true)) table.has = null
+    this.#owner.dirty(this)
   }
 
   marked(item: string, mark: { readonly stale: boolean } | { readonly deleted: true }): void {
     for (const subscription of this.subscriptions.values()) {
-      if (!isOf(subscription, item)) continue
-      if ('deleted' in mark) subscription.seqs.delete(item)
-      this.#push(subscription, { sub: subscription.id, item, ...mark })
+      const { filter, seqs, tables } = subscription
+      if (!isOf(subscription, item) || (filter !== null && !seqs.has(item))) continue
+      if ('deleted' in mark) {
+        seqs.delete(item)
+        tables.delete(item)
+      }
+      this.#push(subscription, { item, ...mark })
     }
   }
 
@@ -155,23 +240,39 @@ export class FakeSession {
   }
 
   #sendSnapshot(subscription: Subscription, item: FakeItem): void {
-    this.#sendUpdate(subscription, item.name, seenBy(subscription, item.fields), true)
-    if (item.isStale) this.#push(subscription, { sub: subscription.id, item: item.name, stale: true })
+    const { name, isStale, log, rows } = item
+    const { mode, history } = subscription
+    if (!passes(subscription.filter, item.fields)) return
+    if (mode === 'command') this.#tableOf(subscription, name).refresh(rows)
+    else if (mode !== 'distinct') this.#sendUpdate(subscription, name, seenBy(subscription, item.fields), true)
+    else {
+      for (const fields of log.slice(log.length - history)) {
+        this.#sendUpdate(subscription, name, seenBy(subscription, fields), false)
+      }
+      this.#push(subscription, { item: name, snapshotEnd: true })
+    }
+    if (isStale) this.#push(subscription, { item: name, stale: true })
   }
 
-  #sendUpdate(
-    subscription: Subscription,
-    item: string,
-    fields: FakeData['fields'] & object,
-    isSnapshot: boolean,
-  ): void {
+  #sendUpdate(subscription: Subscription, item: string, fields: FakeFields, isSnapshot: boolean): void {
     const seq = (subscription.seqs.get(item) ?? 0) + 1
     subscription.seqs.set(item, seq)
-    this.#push(subscription, { sub: subscription.id, item, seq, ...(isSnapshot ? { snapshot: true } : {}), fields })
+    this.#push(subscription, { item, seq, ...(isSnapshot ? { snapshot: true } : {}), fields })
   }
 
-  #push(subscription: Subscription, record: FakeData): void {
-    const lacking = { record, merges: subscription.isRaw ? null : record }
+  #tableOf({ table: choice, tables }: Subscription, item: string): FakeTable {
+    let table = tables.get(item)
+    if (table === undefined) {
+      table = new FakeTable(choice, tables.size * 10)
+      tables.set(item, table)
+    }
+    return table
+  }
+
+  #push(subscription: Subscription, data: Omit<FakeData, 'sub'>): void {
+    const record: FakeData = { sub: subscription.id, ...data }
+    const isCounted = subscription.mode === 'raw' || subscription.mode === 'distinct'
+    const lacking = { record, merges: isCounted ? null : record }
     if (subscription.isPaused) {
       subscription.held.push(lacking)
     } else {
@@ -233,22 +334,24 @@ export class FakeSession {
     return error('REQUEST_INVALID')
   }
 
-  #subscribe(wish: {
-    id: number
-    items: string[]
-    fields?: string[]
-    mode?: string
-    maxFrequency?: number
-    snapshot?: boolean
-  }): object | null {
+  #subscribe(wish: Wish): object | null {
+    const { mode = 'merge', snapshot = true, fields = null, sort = null, from = 0, count = Infinity } = wish
     if (this.subscriptions.has(wish.id)) return error('SUBSCRIPTION_EXISTS')
     if (wish.items.includes(NAME_REFUSED)) return error('ITEM_NAME_INVALID')
+    const filter = wish.filter === undefined ? null : filterOf(wish.filter)
+    if (wish.filter !== undefined && filter === null) return error('FILTER_INVALID')
     const subscription: Subscription = {
       id: wish.id,
       names: wish.items,
-      fields: wish.fields ?? null,
-      isRaw: wish.mode === 'raw',
-      hasSnapshot: wish.snapshot ?? true,
+      fields,
+      mode,
+      // Of a table rows pass, or do not.
+      filter: mode === 'command' ? null : filter,
+      history: typeof snapshot === 'number' ? snapshot : HISTORY,
+      bufferSize: wish.bufferSize ?? Number.POSITIVE_INFINITY,
+      table: { fields, filter, sort, from, count },
+      tables: new Map(),
+      hasSnapshot: snapshot !== false,
       maxFrequency: wish.maxFrequency ?? null,
       isPaused: false,
       held: new FakeLack(),
@@ -319,7 +422,7 @@ function isOf({ names }: Subscription, item: string): boolean {
   return names.some(name => (name.endsWith('*') ? item.startsWith(name.slice(0, -1)) : name === item))
 }
 
-function seenBy({ fields }: Subscription, all: FakeData['fields'] & object): FakeData['fields'] & object {
+function seenBy({ fields }: Subscription, all: FakeFields): FakeFields {
   return fields === null
     ? { ...all }
     : Object.fromEntries(Object.entries(all).filter(([name]) => fields.includes(name)))

@@ -3,12 +3,17 @@
  * clients should arrive at.
  */
 
+import type { FakeFields } from './fake-filter.ts'
 import { type FakeOwner, FakeSession, type FakeStream } from './fake-session.ts'
 
 export interface FakeItem {
   readonly name: string
   fields: Record<string, string | null>
   isStale: boolean
+  /** Its newest updates, at most LOG_MAX. */
+  readonly log: FakeFields[]
+  /** Of a table, by key. */
+  readonly rows: Map<string, FakeFields>
 }
 
 export interface FakeRefusal {
@@ -22,6 +27,7 @@ export interface FakePromises {
   readonly resumeMs: number
 }
 
+const LOG_MAX = 20
 const NOT_FOUND: FakeRefusal = { status: 404, code: 'SESSION_UNKNOWN' }
 
 export class FakeSessions {
@@ -34,6 +40,8 @@ export class FakeSessions {
   /** How many streams were welcomed, by how. */
   readonly welcomes = { new: 0, recovered: 0, lost: 0 }
   epoch = 'e1'
+  /** A flush has at most so many rows of tables. */
+  flushRowsMax = Number.POSITIVE_INFINITY
   readonly #promises: FakePromises
   /** Calls when what happens now is over: then what is dirty is flushed. */
   readonly #later: (call: () => void) => void
@@ -48,10 +56,25 @@ export class FakeSessions {
   // ── The truth ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   publish(name: string, fields: Record<string, string | null>, isSnapshot = false): void {
-    const item = this.items.get(name) ?? { name, fields: {}, isStale: false }
-    this.items.set(name, item)
+    const item = this.#item(name)
     item.fields = isSnapshot ? { ...fields } : { ...item.fields, ...fields }
+    item.log.push({ ...fields })
+    if (item.log.length > LOG_MAX) item.log.shift()
     for (const session of this.sessions.values()) session.updated(item, fields, isSnapshot)
+  }
+
+  /** A row comes, or changes; null: it goes. */
+  publishRow(name: string, key: string, fields: FakeFields | null): void {
+    const item = this.#item(name)
+    if (fields === null) item.rows.delete(key)
+    else item.rows.set(key, { ...item.rows.get(key), ...fields })
+    for (const session of this.sessions.values()) session.tableChanged(item)
+  }
+
+  #item(name: string): FakeItem {
+    const item = this.items.get(name) ?? { name, fields: {}, isStale: false, log: [], rows: new Map() }
+    this.items.set(name, item)
+    return item
   }
 
   delete(name: string): void {
@@ -140,12 +163,15 @@ export class FakeSessions {
       if (session.stream?.canSend !== true || !session.hasSomething) continue
       const { records, position } = session.flush()
       session.stream.send(records, position)
+      // A flush has an end, what there is to say may have none.
+      if (session.hasSomething) this.dirty(session)
     }
   }
 
   #create(parameters: URLSearchParams): FakeSession {
     const owner: FakeOwner = {
       items: () => this.items.values(),
+      flushRowsMax: () => this.flushRowsMax,
       handle: (to, data, tell) => this.#handle(to, data, tell),
       dirty: session => this.dirty(session),
       destroyed: session => this.sessions.delete(session.id),
