@@ -53,7 +53,7 @@ export async function watch(loaded: LoadedCommand<'watch'>): Promise<number> {
   const fields = loaded.options.fields === '' ? [] : loaded.options.fields.split(',')
   const isTable = process.stdout.isTTY === true && !loaded.options.json
   const output = isTable
-    ? new TableOutput(new WatchTable(items, fields), realClock, stop.signal)
+    ? new TableOutput(new WatchTable(items, fields, loaded.options.sort), realClock, stop.signal)
     : new LineOutput(loaded.options.json)
   const random = new SeededRandom(randomInt(2 ** 31))
   const watcher = new Watcher(streamUrl(loaded, items), output, random, stop.signal, loaded.options.count)
@@ -69,11 +69,15 @@ export async function watch(loaded: LoadedCommand<'watch'>): Promise<number> {
 export function streamUrl({ options, config }: LoadedCommand<'watch'>, items: readonly string[]): URL {
   const base =
     options.url === '' ? `http://${hostText(reachableHost(config.httpHost))}:${config.httpPort}/` : options.url
+  const { fields, maxFrequency, mode, filter, sort, rows } = options
   const escaped = (names: readonly string[]): string => names.map(encodeURIComponent).join(',')
   const query = [`items=${escaped(items)}`]
-  if (options.fields !== '') query.push(`fields=${escaped(options.fields.split(','))}`)
-  if (options.maxFrequency > 0) query.push(`maxFrequency=${options.maxFrequency}`)
-  if (options.mode !== 'merge') query.push(`mode=${options.mode}`)
+  if (fields !== '') query.push(`fields=${escaped(fields.split(','))}`)
+  if (maxFrequency > 0) query.push(`maxFrequency=${maxFrequency}`)
+  if (mode !== 'merge') query.push(`mode=${mode}`)
+  if (filter !== '') query.push(`filter=${escaped([filter])}`)
+  if (sort !== '') query.push(`sort=${escaped([sort])}`)
+  if (rows > 0) query.push(`count=${rows}`)
   return new URL(`stream?${query.join('&')}`, base.endsWith('/') ? base : `${base}/`)
 }
 
@@ -226,19 +230,28 @@ class LineOutput implements RecordOutput {
   close(): void {}
 }
 
-/** A record for people, in one line: `sim.quote.EURUSD #12 bid=1.08742 ask=1.08744`. */
+/** A record for people, in one line: `sim.quote.EURUSD #12 bid=1.08742 ask=1.08744`, `book.A #7 ADD bid:1.1 size=5`. */
 export function recordText(record: StreamRecord): string {
   const parts = [printable(String(record.item ?? '?'))]
   if (record.seq !== undefined) parts.push(`#${record.seq}`)
+  if (record.command !== undefined) parts.push(`${printable(record.command)} ${valueText(record.key ?? null)}`)
   if (record.snapshot === true) parts.push('snapshot')
   if (record.stale !== undefined) parts.push(record.stale ? 'stale' : 'fresh')
   if (record.deleted === true) parts.push('deleted')
   if (record.lost !== undefined) parts.push(`lost ${record.lost}`)
+  if (record.out === true) parts.push('out')
+  if (record.cleared === true) parts.push('cleared')
+  if (record.snapshotEnd === true) parts.push('snapshot end')
   for (const [field, value] of Object.entries(record.fields ?? {})) {
-    const text = value === null ? 'null' : /^[^\s"=]+$/.test(value) && value !== 'null' ? value : JSON.stringify(value)
-    parts.push(`${printable(field)}=${printable(text, 1_000)}`)
+    parts.push(`${printable(field)}=${valueText(value)}`)
   }
   return parts.join(' ')
+}
+
+/** Quoted where it could be taken for something else. */
+function valueText(value: string | null): string {
+  const text = value === null ? 'null' : /^[^\s"=]+$/.test(value) && value !== 'null' ? value : JSON.stringify(value)
+  return printable(text, 1_000)
 }
 
 /** The table on the terminal's other screen, drawn at most ten times a second and only when it would differ. */

@@ -81,7 +81,26 @@ export const COMMANDS = {
         'The fields to show. Without it, all.',
       ),
       maxFrequency: decimal('updates/s', 0, 0, 1_000, 'The most updates a second of one item. 0 asks for no limit.'),
-      mode: choice(['merge', 'raw'], 'merge', 'merge: the latest value of each field. raw: every update.'),
+      mode: choice(
+        ['merge', 'distinct', 'command', 'raw'],
+        'merge',
+        'merge: the latest value of each field. distinct: every update, the oldest lost where too many wait. command: items are tables of rows. raw: every update.',
+      ),
+      filter: text('expression', '', 'an expression', isAnything, 'Only what passes it is shown. Without it, all.'),
+      sort: text(
+        'field',
+        '',
+        'a field, with a - before it downwards',
+        isAnything,
+        'Of command: the field that rows are in order of. Without it, by key.',
+      ),
+      rows: integer(
+        'rows',
+        0,
+        0,
+        1_000_000,
+        'Of command with sort: the first so many rows in that order. 0 shows all.',
+      ),
       count: integer('records', 0, 0, 1_000_000_000, 'Ends after this many records. 0 goes on.'),
       json: boolean('Prints the records as the server sends them.'),
     },
@@ -89,6 +108,7 @@ export const COMMANDS = {
     examples: [
       'millrace watch sim.quote.EURUSD sim.quote.BTCUSD',
       'millrace watch sim.quote.EURUSD --fields bid,ask --max-frequency 2 --json',
+      'millrace watch book.EURUSD --mode command --sort -price --rows 20',
     ],
   },
   help: {

@@ -34,6 +34,20 @@ test.serial('[N16] items, fields, frequency and mode are asked for, names escape
   await server.close()
 })
 
+test.serial('[N16] a table, its order, its rows and a filter are asked for', async t => {
+  const records = [
+    { item: 'A', cleared: true },
+    { item: 'A', seq: 1, key: 'k', command: 'ADD', fields: { price: '1' } },
+  ]
+  const server = await FakeStreamServer.listen([streams(records)])
+  const options = ['--mode', 'command', '--sort', '-price', '--rows', '5', '--filter', 'price > 1 & a = "b"']
+  const { stdout } = await runProgram(['watch', 'A', ...options, '--count', '2', '--url', server.url])
+  const filter = 'price%20%3E%201%20%26%20a%20%3D%20%22b%22'
+  t.deepEqual(server.targets, [`/stream?items=A&mode=command&filter=${filter}&sort=-price&count=5`])
+  t.is(stdout, 'A cleared\nA #1 ADD k price=1\n')
+  await server.close()
+})
+
 test.serial('[N16] the server is found by its settings when no address is given', async t => {
   const server = await FakeStreamServer.listen([streams([SNAPSHOT])])
   const { exitCode } = await runProgram(['watch', 'A', '--count', '1', '--http-port', new URL(server.url).port])

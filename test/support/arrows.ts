@@ -187,6 +187,7 @@ export const ARROWS: readonly Arrow[] = [
       '#src/log.ts',
       '#src/config/**',
       '#src/feed/**',
+      '#src/client/table.ts',
       '#src/codec/lines.ts',
       '#src/domain/random.ts',
       '#src/time/**',
