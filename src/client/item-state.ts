@@ -21,7 +21,7 @@ export interface Item {
   readonly timeMs: number | null
   /** No feed answers for the values. */
   readonly isStale: boolean
-  /** Of `distinct` and `command`: what came is the whole snapshot, or more; what comes is new. */
+  /** Of `distinct` and `command`: what came is the whole snapshot, or more; what comes is new. Other modes have it false. */
   readonly isComplete: boolean
   /** Of `command`: the rows by key, as many as the server lets the subscription have. Empty of other modes. */
   readonly rows: ReadonlyMap<string, Row>

@@ -36,18 +36,18 @@ export function comparePlaces(a: Place, b: Place, isDown: boolean): number {
   return isDown ? 0 - order : order
 }
 
-/** By code points. JavaScript's own order is that of UTF-16, whose surrogates stand before other characters. */
+/** By code points, halves of surrogate pairs among them. JavaScript's own order is that of UTF-16: pairs before U+E000. */
 export function compareTexts(a: string, b: string): number {
   if (a === b) return 0
   let at = 0
   while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at++
-  const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)]
-  if (Number.isNaN(x) || Number.isNaN(y)) return a.length - b.length
-  return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1
+  // What stands before may be the first half of a pair in the one and alone in the other.
+  return compareAt(a, b, at - 1) || compareAt(a, b, at)
 }
 
-function isSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xe000
+/** The end stands before every character. */
+function compareAt(a: string, b: string, at: number): number {
+  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1)
 }
 
 /** Times 10^DIGITS_MAX, exactly; null when the text is no decimal. */

@@ -83,12 +83,17 @@ export interface SubscriptionOwner {
   ended(id: number): void
 }
 
+/** Of deleted items so many are remembered; of one that is forgotten, what comes again is taken for history. */
+const ENDED_MAX = 1_000
+
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
 
 export class ClientSubscription implements Subscription {
   readonly id: number
   state: SubscriptionState = 'pending'
   readonly items = new Map<string, ItemState>()
+  /** Of `distinct`: items that are deleted, and had ended their history. When they come again all of it is new. */
+  readonly #ended = new Set<string>()
   maxFrequency: number | null = null
   readonly #owner: SubscriptionOwner
   readonly #handlers: SubscriptionHandlers
@@ -183,6 +188,7 @@ export class ClientSubscription implements Subscription {
     this.#showState()
     const hadItems = this.items.size > 0
     this.items.clear()
+    this.#ended.clear()
     if (hadItems && this.#isHeard) this.#call(() => this.#handlers.onReset?.())
   }
 
@@ -263,11 +269,19 @@ export class ClientSubscription implements Subscription {
   }
 
   #mark({ item: name, deleted, out, stale, cleared, snapshotEnd }: DataRecord): void {
-    if (deleted === true) this.#remove(name, item => this.#handlers.onDeleted?.(item))
+    if (deleted === true) this.#delete(name)
     else if (out === true) this.#remove(name, item => this.#handlers.onOut?.(item))
     else if (cleared === true) this.#clear(this.#item(name))
     else if (snapshotEnd === true) this.#complete(this.#item(name))
     else if (stale !== undefined) this.#setStale(this.#item(name), stale)
+  }
+
+  #delete(name: string): void {
+    if (this.#view.hasHistory && this.items.get(name)?.isComplete === true) {
+      this.#ended.add(name)
+      if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!)
+    }
+    this.#remove(name, item => this.#handlers.onDeleted?.(item))
   }
 
   #remove(name: string, tell: (item: Item) => void): void {
@@ -316,6 +330,7 @@ export class ClientSubscription implements Subscription {
     let item = this.items.get(name)
     if (item === undefined) {
       item = new ItemState(name, this.#view)
+      item.isComplete = this.#ended.delete(name)
       this.items.set(name, item)
     }
     return item

@@ -235,20 +235,44 @@ test('[CL62] without history nothing is history, nor is anything of another mode
   }
 })
 
-test('[CL62] an item that begins anew has its history anew', async t => {
-  const { says, told } = await subscribed({ mode: 'distinct' })
-  says({ seq: 8, fields: {} }, END, { deleted: true })
-  says({ seq: 1, fields: {} }, END, { seq: 2, fields: {} })
-  t.deepEqual(told(), [
+test('[CL62] an item that was deleted begins anew without a history, one of a session that began anew with one', async t => {
+  const { says, told, last } = await subscribed({ mode: 'distinct', items: ['A', 'B'] })
+  says({ seq: 8, fields: {} }, END, { deleted: true }, { seq: 1, fields: {} }, { deleted: true })
+  says({ item: 'B', seq: 1, fields: {} }, { item: 'B', deleted: true }, { item: 'B', seq: 1, fields: {} })
+  says({ seq: 1, fields: {} })
+  const updates = (): string[] => told().filter(call => /^(update|end)/.test(call))
+  t.deepEqual(updates(), [
     'update 8 history',
     'end true',
-    'deleted A',
-    'batch 8',
+    'update 1',
+    // B was deleted amid its history.
     'update 1 history',
-    'end true',
-    'update 2',
-    'batch 1,2',
+    'update 1 history',
+    'update 1',
   ])
+  last().welcome({ position: 90, recovered: false, why: 'POSITION_TOO_OLD', subscriptions: [1] })
+  last().flush(91, { sub: 1, item: 'A', seq: 5, fields: {} })
+  t.deepEqual(updates(), ['update 5 history'])
+})
+
+test('[CL62] an item without updates has the end of its history alone', async t => {
+  const { says, told, subscription } = await subscribed({ mode: 'distinct' })
+  says(END)
+  says({ seq: 1, fields: {} })
+  t.deepEqual(told(), ['end true', 'update 1', 'batch 1'])
+  t.true(subscription.items.get('A')?.isComplete)
+})
+
+test('[CL62] of deleted items the newest thousand are remembered', async t => {
+  const { says, told } = await subscribed({ mode: 'distinct', items: 'A*' })
+  const names = Array.from({ length: 1_001 }, (_, index) => `A${index}`)
+  for (const item of names) says({ item, ...END }, { item, deleted: true })
+  told()
+  for (const item of ['A0', 'A1', 'A1000']) says({ item, seq: 1, fields: {} })
+  t.deepEqual(
+    told().filter(call => call.startsWith('update')),
+    ['update 1 history', 'update 1', 'update 1'],
+  )
 })
 
 test('[CL63] what passes the filter no more is told as it was and is no more; it may come again', async t => {

@@ -45,7 +45,7 @@ class ModesWorld extends ClientWorld {
       client.subscribe({ items: 't.*', mode: 'command' }, this.whole.handlers),
       client.subscribe(WINDOW_WISH, this.window.handlers),
       client.subscribe({ items: 'd.*', mode: 'distinct', snapshot: 3 }, this.some.handlers),
-      client.subscribe({ items: 'd.*', mode: 'distinct', bufferSize: 2 }, this.newest.handlers),
+      client.subscribe({ items: [...UPDATED, 'none'], mode: 'distinct', bufferSize: 2 }, this.newest.handlers),
       client.subscribe({ items: 'm.*', filter: FILTER }, this.filtered.handlers),
     ]
     this.pause = () => {

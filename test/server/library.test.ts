@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { type Client, connect, type Encoding, type TransportName } from '#src/client/index.ts'
 import { ClientRecorder, stateOf } from '#test/support/client-recorder.ts'
 import { Cutter } from '#test/support/cutter.ts'
+import { DistinctRecorder } from '#test/support/mode-recorders.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 import { TestServer } from '#test/support/server.ts'
 
@@ -86,6 +87,58 @@ for (const [transport, encoding] of WAYS) {
     t.is(recorders.raw.conflated, 0, 'raw mode conflates nothing')
     t.is(client.transport, transport)
   })
+}
+
+for (const [transport, encoding] of WAYS) {
+  test.serial(
+    `[CL65] over ${transport}, ${encoding}: distinct updates come once, behind their history, through breaks`,
+    async t => {
+      const seed = seedOr(12)
+      const random = new Random(seed)
+      const server = await TestServer.start(t, { placement: 'pools', coreThreads: 2 })
+      const wire = await Cutter.to(server.httpPort)
+      t.teardown(() => wire.close())
+      const feed = await server.feed()
+      const names = ['D.1', 'D.2', 'D.3']
+      const counts = new Map<string, number>()
+      const stir = (): void => {
+        const name = random.pick(names)
+        if (random.chance(0.03)) {
+          feed.send({ item: name, deleted: true })
+          return
+        }
+        const n = (counts.get(name) ?? 0) + 1
+        counts.set(name, n)
+        feed.send({ item: name, fields: { n: String(n) } })
+      }
+      const client = open(t, wire.port, transport, encoding)
+      const [all, few] = [new DistinctRecorder(), new DistinctRecorder()]
+      client.subscribe({ items: 'D.*', mode: 'distinct' }, all.handlers)
+      client.subscribe({ items: [...names, 'none'], mode: 'distinct', snapshot: 2, bufferSize: 3 }, few.handlers)
+      for (let step = 0; step < STEPS * 2; step++) {
+        stir()
+        if (random.chance(0.1)) {
+          wire.cut()
+          for (let more = random.int(12); more > 0; more--) stir()
+          wire.mend()
+        }
+        if (random.chance(0.3)) await new Promise(resolve => setTimeout(resolve, random.int(10)))
+      }
+      for (const name of names) {
+        counts.set(name, counts.get(name)! + 1)
+        feed.send({ item: name, fields: { n: String(counts.get(name)) } })
+      }
+      const wanted = names.map(name => counts.get(name))
+      const found = await server.poll(
+        async () => [all, few].map(({ items }) => names.map(name => items.get(name)?.n)),
+        both => both.every(one => one.every((n, index) => n === wanted[index])),
+      )
+      t.deepEqual(found, [wanted, wanted], `SEED=${seed}`)
+      t.deepEqual([all.faults, few.faults], [[], []], `SEED=${seed}`)
+      t.deepEqual(few.items.get('none'), { n: -1, lost: 0, isComplete: true })
+      t.is(all.counts.lost, 0)
+    },
+  )
 }
 
 test.serial('[CL51] a session on terse goes on over SSE, and back, without a gap', async t => {

@@ -50,6 +50,8 @@ interface Subscription {
   isPaused: boolean
   /** While paused. */
   readonly held: FakeLack
+  /** Of distinct: items whose history has ended; one that is deleted and comes again has none. */
+  readonly begun: Set<string>
   /** The seq by item. */
   readonly seqs: Map<string, number>
 }
@@ -179,7 +181,7 @@ export class FakeSession {
     for (const subscription of this.subscriptions.values()) {
       subscription.held.take()
       for (const table of subscription.tables.values()) table.has = null
-      for (const item of this.#owner.items()) if (isOf(subscription, item.name)) this.#sendSnapshot(subscription, item)
+      this.#sendSnapshots(subscription)
     }
     return { recovered: false, why, subscriptions: [...this.subscriptions.keys()], request: this.nextRequest }
   }
@@ -188,14 +190,14 @@ export class FakeSession {
 
   updated(item: FakeItem, fields: FakeFields, isSnapshot: boolean): void {
     for (const subscription of this.subscriptions.values()) {
-      const { mode, filter, seqs, hasSnapshot } = subscription
+      const { mode, filter, seqs, hasSnapshot, begun } = subscription
       if (!isOf(subscription, item.name) || mode === 'command') continue
       const isNew = !seqs.has(item.name)
       if (!passes(filter, item.fields)) {
         if (mode === 'merge' && seqs.delete(item.name)) this.#push(subscription, { item: item.name, out: true })
         continue
       }
-      if (isNew && hasSnapshot) {
+      if (isNew && hasSnapshot && !begun.has(item.name)) {
         this.#sendSnapshot(subscription, item)
         continue
       }
@@ -239,6 +241,21 @@ export class FakeSession {
     for (const one of this.#owner.items()) if (one.name === item) this.#sendSnapshot(subscription, one)
   }
 
+  #sendSnapshots(subscription: Subscription): void {
+    subscription.begun.clear()
+    const there = [...this.#owner.items()]
+    for (const item of there) if (isOf(subscription, item.name)) this.#sendSnapshot(subscription, item)
+    if (subscription.mode !== 'distinct') return
+    for (const name of subscription.names) {
+      if (!name.endsWith('*') && there.every(item => item.name !== name)) this.#endHistory(subscription, name)
+    }
+  }
+
+  #endHistory(subscription: Subscription, item: string): void {
+    subscription.begun.add(item)
+    this.#push(subscription, { item, snapshotEnd: true })
+  }
+
   #sendSnapshot(subscription: Subscription, item: FakeItem): void {
     const { name, isStale, log, rows } = item
     const { mode, history } = subscription
@@ -249,7 +266,7 @@ export class FakeSession {
       for (const fields of log.slice(log.length - history)) {
         this.#sendUpdate(subscription, name, seenBy(subscription, fields), false)
       }
-      this.#push(subscription, { item: name, snapshotEnd: true })
+      this.#endHistory(subscription, name)
     }
     if (isStale) this.#push(subscription, { item: name, stale: true })
   }
@@ -355,12 +372,13 @@ export class FakeSession {
       maxFrequency: wish.maxFrequency ?? null,
       isPaused: false,
       held: new FakeLack(),
+      begun: new Set(),
       seqs: new Map(),
     }
     this.subscriptions.set(wish.id, subscription)
     const items = [...this.#owner.items()].filter(item => isOf(subscription, item.name))
     this.#event({ subscribed: wish.id, items: items.length, maxFrequency: subscription.maxFrequency })
-    if (subscription.hasSnapshot) for (const item of items) this.#sendSnapshot(subscription, item)
+    if (subscription.hasSnapshot) this.#sendSnapshots(subscription)
     return null
   }
 

@@ -128,7 +128,10 @@ export class DistinctRecorder {
       if (seen?.isComplete === true) this.faults.push(`the history of ${name} has ended twice`)
       this.items.set(name, { n: -1, lost: 0, ...seen, isComplete: true })
     },
-    onDeleted: ({ name }) => this.items.delete(name),
+    onDeleted: ({ name }) => {
+      const isComplete = this.items.get(name)?.isComplete === true
+      this.items.set(name, { n: -1, lost: 0, isComplete })
+    },
     onReset: () => this.items.clear(),
   }
 
