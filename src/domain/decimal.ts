@@ -44,30 +44,24 @@ export class DecimalReader {
     const end = offset + length
     const isNegative = bytes[offset] === MINUS
     let at = isNegative ? offset + 1 : offset
+    const start = at
     let first = -1
     let pointAt = -1
-    let digitCount = 0
-    let fractionCount = 0
-    let significantCount = 0
     let units = 0
     for (; at < end; at++) {
       const digit = bytes[at]! - DIGIT_0
       if (digit >= 0 && digit <= 9) {
-        digitCount++
-        if (pointAt >= 0) fractionCount++
-        if (significantCount > 0) significantCount++
-        else if (digit !== 0) {
-          significantCount = 1
-          first = at
-        }
         units = units * 10 + digit
+        if (first < 0 && digit !== 0) first = at
       } else if (digit === DOT - DIGIT_0 && pointAt < 0) {
         pointAt = at
       } else {
         break
       }
     }
-    if (digitCount === 0) return false
+    if (at - start === (pointAt < 0 ? 0 : 1)) return false
+    const fractionCount = pointAt < 0 ? 0 : at - pointAt - 1
+    const significantCount = first < 0 ? 0 : at - first - (pointAt > first ? 1 : 0)
     const exponent = at === end ? 0 : exponentOf(bytes, at, end)
     if (Number.isNaN(exponent)) return false
     const scale = fractionCount - exponent
@@ -118,6 +112,10 @@ export function compareDecimals(
   bOffset: number,
   bLength: number,
 ): number {
+  if (aLength === bLength && aLength > 0) {
+    const order = orderOfAlike(aBytes, aOffset, bBytes, bOffset, aLength)
+    if (!Number.isNaN(order)) return order
+  }
   assert(readerA.read(aBytes, aOffset, aLength), 'only decimals are compared: the first one is none')
   assert(readerB.read(bBytes, bOffset, bLength), 'only decimals are compared: the second one is none')
   return compareRead(readerA, aBytes, readerB, bBytes)
@@ -131,6 +129,25 @@ export function compareRead(a: DecimalReader, aBytes: Buffer, b: DecimalReader, 
       ? compareDigits(aBytes, a.first, a.end, bBytes, b.first, b.end)
       : a.magnitude - b.magnitude
   return a.isNegative ? 0 - order : order
+}
+
+/**
+ * Most values of a field are printed alike, with digits and point at the same places: these need not be understood to be
+ * compared. NaN for those that are not.
+ */
+function orderOfAlike(aBytes: Buffer, aOffset: number, bBytes: Buffer, bOffset: number, length: number): number {
+  const isNegative = aBytes[aOffset] === MINUS && bBytes[bOffset] === MINUS
+  let order = 0
+  for (let i = isNegative ? 1 : 0; i < length; i++) {
+    const a = aBytes[aOffset + i]! - DIGIT_0
+    const b = bBytes[bOffset + i]! - DIGIT_0
+    if (a >= 0 && a <= 9 && b >= 0 && b <= 9) {
+      if (order === 0) order = a - b
+    } else if (a !== DOT - DIGIT_0 || b !== a) {
+      return Number.NaN
+    }
+  }
+  return isNegative ? 0 - order : order
 }
 
 /** Digits that begin at the same power of ten, with a point somewhere among them; what one has not is 0. */
