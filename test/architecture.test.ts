@@ -167,8 +167,9 @@ test('[A5] shared memory is made and worked on in src/ring', t => {
 })
 
 test('[A6] clocks and timers are in src/time', t => {
-  // The client library runs where the server's time is not, and gets it handed in from one file too.
-  const isTime = (path: string) => path.startsWith('src/time/') || path === 'src/client/runtime.ts'
+  // The client library and the page run where the server's time is not, and get it handed in from one file each.
+  const browser = ['src/client/runtime.ts', 'src/page/app/platform.ts']
+  const isTime = (path: string) => path.startsWith('src/time/') || browser.includes(path)
   const clocks = /\bDate\.now\b|\bnew Date\(\)|\bperformance\.(now|timeOrigin|mark|measure)\b|\bhrtime\b/
   const timers = /\b(setTimeout|setInterval|setImmediate|queueMicrotask|nextTick)\b|AbortSignal\.timeout|node:timers/
   t.deepEqual(found(product, clocks, isTime), [])
@@ -198,7 +199,9 @@ test('[A8] arguments and environment are read in config/load.ts, and the console
 })
 
 test('[A9] no file is dead', t => {
-  const program = ['src/main.ts', 'src/feed/feed-client.ts', 'src/client/index.ts', 'workers/worker.ts']
+  // A browser begins where the page's markup sends it.
+  const browser = ['src/client/index.ts', 'src/page/app/main.ts', 'src/page/app/theme-first.ts']
+  const program = ['src/main.ts', 'src/feed/feed-client.ts', 'workers/worker.ts', ...browser]
   const entries = [...program, ...Object.keys(REACHED_BY_TESTS)]
   const live = reachable(product, entries)
   t.deepEqual(

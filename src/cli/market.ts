@@ -1,16 +1,17 @@
 /**
- * Runs the simulated market as a feed over TCP: first a snapshot of each item, then what changes, at an even rate.
+ * Runs the simulated market as a feed over TCP: first a snapshot of each quote and book, then what changes, at an even rate.
  *
  * Invariants (test/rules.md, N):
- *  - It goes at the rate asked for as long as the server's window has room. When it has none the market waits, and what it
- *    could not publish in CATCH_UP_MS is not made up for: a market does not stand still.
- *  - After a reconnection every item is published as a snapshot again, before any further change.
+ *  - It goes at the rate asked for, in lines a second of quotes, trades and books together, as long as the server's window
+ *    has room. When it has none the market waits, and what it could not publish in CATCH_UP_MS is not made up for: a market
+ *    does not stand still. What one step changes goes out together, so that a book is never left half way.
+ *  - After a reconnection every quote and book is published as a snapshot again, before any further change.
  */
 
 import type { Config } from '#src/config/config.ts'
 import { SeededRandom } from '#src/domain/random.ts'
 import { connectFeed, type FeedClient, type FeedState } from '#src/feed/feed-client.ts'
-import { Market } from '#src/feed/market.ts'
+import { Market, type MarketUpdate } from '#src/feed/market.ts'
 import type { Clock } from '#src/time/clock.ts'
 import { sleep } from '#src/time/real-timers.ts'
 import { hostText } from './addresses.ts'
@@ -30,6 +31,20 @@ const CATCH_UP_MS = 250
 const HEARTBEAT_MS = 5_000
 /** How long the last lines may take to be acknowledged when the market closes. */
 const CLOSE_TIMEOUT_MS = 2_000
+
+/** So many trades of all instruments together are kept by a server that runs the market itself. */
+const HISTORY_SUM = 20_000
+const HISTORY_MAX = 200
+
+/**
+ * The settings of a server with the market in it: its trades have a history, so that a chart does not begin empty. Behind the
+ * rules that the user has set, which count first.
+ */
+export function withTradeHistory(config: Config): Config {
+  const rules: unknown[] = config.itemRules === '' ? [] : JSON.parse(config.itemRules)
+  const history = Math.min(HISTORY_MAX, Math.floor(HISTORY_SUM / config.simulateItems))
+  return { ...config, itemRules: JSON.stringify([...rules, { items: 'sim.trades.*', history }]) }
+}
 
 /** What happens to the connection, in words. */
 export type TellState = (text: string) => void
@@ -60,7 +75,7 @@ class MarketPublisher {
   readonly #client: FeedClient
   readonly #dueCountMax: number
   #isSnapshotDue = true
-  /** Changes that are due, with a fraction. */
+  /** Lines that are due, with a fraction; below 0 where a step had more of them. */
   #dueCount = 0
   #lastMs: number
 
@@ -100,9 +115,7 @@ class MarketPublisher {
     this.#lastMs = nowMs
     if (this.#isSnapshotDue) await this.#publishSnapshots()
     while (this.#dueCount >= 1 && (await this.#hasRoom()) && !this.#isSnapshotDue) {
-      const { item, fields, timeMs } = this.#market.step()
-      this.#client.publish(item, fields, { timeMs })
-      this.#dueCount--
+      await this.#publishAll(this.#market.step())
     }
   }
 
@@ -114,10 +127,18 @@ class MarketPublisher {
   async #publishSnapshots(): Promise<void> {
     this.#isSnapshotDue = false
     for (let index = 0; index < this.#market.items.length; index++) {
-      if (!(await this.#hasRoom())) return
-      const { item, fields, timeMs } = this.#market.snapshot(index)
-      this.#client.publish(item, fields, { snapshot: true, timeMs })
+      if (!(await this.#publishAll(this.#market.snapshot(index)))) return
     }
+  }
+
+  /** What belongs together, a line each; false when it was broken off: by a stop, or as all begins anew. */
+  async #publishAll(updates: readonly MarketUpdate[]): Promise<boolean> {
+    for (const { item, mode, isSnapshot, fields, timeMs } of updates) {
+      if (!(await this.#hasRoom()) || this.#isSnapshotDue) return false
+      this.#client.publish(item, fields, { ...(mode === 'merge' ? {} : { mode }), snapshot: isSnapshot, timeMs })
+      if (!isSnapshot) this.#dueCount--
+    }
+    return true
   }
 
   /** Waits for room; false when the market was told to stop first. */

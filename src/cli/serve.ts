@@ -15,7 +15,7 @@ import { type Server, startServer } from '#src/server.ts'
 import { realClock } from '#src/time/clock.ts'
 import { sleep } from '#src/time/real-timers.ts'
 import { hostText, reachableHost } from './addresses.ts'
-import { runMarket } from './market.ts'
+import { runMarket, withTradeHistory } from './market.ts'
 import { listenForStop } from './signals.ts'
 import { tell } from './terminal.ts'
 
@@ -30,7 +30,7 @@ export async function serve({ config, warnings }: LoadedCommand<'serve'>): Promi
   const events = createLifecycle()
   events.on('listening', ports => process.stdout.write(`${addressesText(config, ports)}\n`))
   events.on('failed', reason => tell(process.stderr, `${reason.code}: ${reason.message}`))
-  const server = await startServer(config, log, events)
+  const server = await startServer(config.simulate ? withTradeHistory(config) : config, log, events)
   const stopMarket = new AbortController()
   const market = config.simulate ? simulateBeside(config, server, stopMarket.signal) : Promise.resolve()
   const failure = await Promise.race([stop.asked.then(() => null), server.failed])

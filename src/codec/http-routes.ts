@@ -2,7 +2,7 @@
  * What a request asks for: paths, queries and bodies to one of a dozen messages, or to a refusal with its reason. Pure:
  * the request, where its peer is and the settings decide.
  *
- *   GET, HEAD     /items  /items/NAME  /sessions  /stages  /metrics  /healthz  /readyz  /  /client/FILE
+ *   GET, HEAD     /items  /items/NAME  /sessions  /stages  /metrics  /healthz  /readyz  /  /page/FILE  /client/FILE
  *   GET, POST     /stream  /poll (stream-query.ts); GET /stream may be an upgrade to WebSocket
  *   POST          /control?session=ID
  *   POST, DELETE  /items/NAME
@@ -101,7 +101,7 @@ export interface PreflightMessage extends Preflight {
   readonly kind: 'preflight'
 }
 
-/** The page, or a module of the client library. */
+/** The page, a part of it, or a module of the client library. */
 export interface PageMessage {
   readonly kind: 'page'
   readonly path: string
@@ -131,7 +131,7 @@ export const LIST_LIMIT_MAX = 10_000
 const TIME_MS_MAX = 8_640_000_000_000_000
 
 const ITEM_PATH = '/items/'
-const CLIENT_PATH = '/client/'
+const PAGE_PATHS = ['/page/', '/client/']
 
 const PATHS = {
   '/': 'page',
@@ -241,7 +241,7 @@ export function corsOriginOf(message: RequestMessage, settings: HttpSettings): s
 
 function placeOf(request: HttpRequest, settings: HttpSettings): Place | undefined {
   if (request.path.startsWith(ITEM_PATH)) return 'item'
-  if (request.path.startsWith(CLIENT_PATH)) return 'page'
+  if (PAGE_PATHS.some(prefix => request.path.startsWith(prefix))) return 'page'
   const place = PLACES.get(request.path)
   return place === 'echo' && !settings.echo ? undefined : place
 }

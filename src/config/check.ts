@@ -59,6 +59,8 @@ const RECORD_EXTRA_BYTES = 256
 const FIELD_EXTRA_BYTES = 8
 /** Room is claimed for a text before its letters are encoded: three bytes each (stages, textBytesMax). */
 const TEXT_UNIT_BYTES = 3
+/** Items of an instrument of the simulated market: its quote, its trades, its book. */
+const MARKET_ITEMS = 3
 /** A list `A,A` in a request is `"A","A"` in JSON: 2.5 letters a byte at worst, three bytes a letter. */
 const REQUEST_TEXT_PART = 8
 /** An answer that lists items or sessions is cut at 128 Ki letters and one row more. */
@@ -221,7 +223,9 @@ const RELATIONS: readonly Relation[] = [
   {
     settings: ['simulateItems', 'itemsMax', 'simulate'],
     problem: config =>
-      !config.simulate || config.simulateItems <= config.itemsMax ? null : 'the market has more items than may be held',
+      !config.simulate || config.simulateItems * MARKET_ITEMS <= config.itemsMax
+        ? null
+        : 'the market has more items than may be held',
     reason: 'the server would refuse what its own market publishes',
   },
 ]

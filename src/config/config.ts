@@ -493,10 +493,10 @@ const program = {
   simulateItems: integer('items', 36, 1, 10_000, 'Instruments in the simulated market.'),
   simulateRate: integer(
     'updates/s',
-    200,
+    600,
     1,
     1_000_000,
-    'Updates a second of the simulated market, over all its items.',
+    'Updates a second of the simulated market, over all its quotes, trades and books.',
   ),
   simulateSeed: integer('', 1, 0, 4_294_967_295, 'The same seed gives the same walk of prices.'),
 }

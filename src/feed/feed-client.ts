@@ -50,6 +50,8 @@ export interface FeedLineError {
 export type FeedFields = Readonly<Record<string, string | number | null>>
 
 export interface PublishOptions {
+  /** What the item is: values to merge (the default), updates that each count, or a table of rows with keys. */
+  readonly mode?: 'merge' | 'distinct' | 'command'
   /** The fields are all that the item has. */
   readonly snapshot?: boolean
   /** The market's time, in ms since 1970. */
@@ -212,10 +214,10 @@ export class FeedClient {
       const value = fields[name]
       assert(typeof value !== 'number' || Number.isFinite(value), 'a number that is published is finite')
     }
-    const { snapshot, timeMs } = options
+    const { mode, snapshot, timeMs } = options
     assert(timeMs === undefined || Number.isFinite(timeMs), 'a time that is published is finite')
     const flags = snapshot === true ? { snapshot } : {}
-    this.#append(JSON.stringify({ item, ...flags, time: timeMs, fields }))
+    this.#append(JSON.stringify({ item, mode, ...flags, time: timeMs, fields }))
     return true
   }
 

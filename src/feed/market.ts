@@ -1,11 +1,17 @@
 /**
- * A simulated market: random walks of quotes and trades for demonstration, tests and load. Pure: randomness and clock are
- * handed in, and the same seed walks the same way.
+ * A simulated market: random walks of quotes, trades and order books for demonstration, tests and load. Pure: randomness
+ * and clock are handed in, and the same seed walks the same way.
+ *
+ *   sim.quote.SYMBOL   the quote, of mode merge
+ *   sim.trades.SYMBOL  each trade: id, price, size, side of who took it; of mode distinct
+ *   sim.book.SYMBOL    the order book, a table of mode command, of the first BOOKS_MAX instruments
  *
  * Invariants (test/rules.md, N):
  *  - bid < ask, low <= last <= high, every price is positive and a whole number of the instrument's ticks; volume grows.
- *  - A step changes one instrument and yields exactly the fields whose texts changed, at least one: the updates applied to
- *    a snapshot give the next snapshot.
+ *  - A step changes one instrument. Of its quote it yields exactly the fields whose texts changed, at least one: the updates
+ *    applied to a snapshot give the next snapshot.
+ *  - A trade is told behind its quote, which has its price as the last one and its size in the volume.
+ *  - The rows of a book that a step yields make its best prices those of the quote (market-book.ts).
  *
  * Units: prices in ticks of the instrument (10^-decimals), sizes in lots, change in per cent of the open. Prices stay near
  * the open, however long the market runs: the walk is drawn back to it.
@@ -14,118 +20,20 @@
 import { assert } from '#src/assert.ts'
 import type { RandomSource } from '#src/domain/random.ts'
 import type { Clock } from '#src/time/clock.ts'
+import { type AssetClass, listing } from './listings.ts'
+import { type BookChange, CHANGES_MAX, MarketBook } from './market-book.ts'
 
 export type MarketFields = Record<string, string>
 
-/** What a feed publishes: all fields of a snapshot, or those that changed. */
+/** What a feed publishes: all fields of a snapshot, those that changed, a trade, or a row of a book. */
 export interface MarketUpdate {
   readonly item: string
+  readonly mode: 'merge' | 'distinct' | 'command'
+  /** The fields are all of the item; of a book: the table begins with this row. */
+  readonly isSnapshot: boolean
   readonly fields: MarketFields
   readonly timeMs: number
 }
-
-interface AssetClass {
-  /** How far one step goes, as a part of the price. */
-  readonly stepPart: number
-  readonly spreadTicksMax: number
-  readonly lot: number
-  readonly venues: readonly string[]
-  /** Symbol, opening price as printed (its decimals are the tick), how often it moves beside the others. */
-  readonly symbols: readonly (readonly [symbol: string, open: string, weight: number])[]
-}
-
-const FX: AssetClass = {
-  stepPart: 0.00003,
-  spreadTicksMax: 3,
-  lot: 100_000,
-  venues: ['EBS', 'LMAX', 'CBOEFX', 'FXALL'],
-  symbols: [
-    ['EURUSD', '1.08742', 10],
-    ['USDJPY', '154.318', 8],
-    ['GBPUSD', '1.26915', 7],
-    ['USDCHF', '0.90127', 4],
-    ['AUDUSD', '0.65583', 4],
-    ['USDCAD', '1.36904', 4],
-    ['NZDUSD', '0.60211', 2],
-    ['EURGBP', '0.85681', 4],
-    ['EURJPY', '167.812', 4],
-    ['GBPJPY', '195.853', 3],
-    ['EURCHF', '0.98007', 2],
-    ['AUDJPY', '101.205', 2],
-    ['USDSEK', '10.7214', 1],
-    ['USDNOK', '10.8866', 1],
-    ['USDSGD', '1.35127', 1],
-    ['USDMXN', '17.0438', 2],
-    ['USDZAR', '18.6120', 1],
-    ['USDPLN', '3.98120', 1],
-  ],
-}
-
-const CRYPTO: AssetClass = {
-  stepPart: 0.0002,
-  spreadTicksMax: 12,
-  lot: 1,
-  venues: ['COINBASE', 'KRAKEN', 'BITSTAMP', 'GEMINI'],
-  symbols: [
-    ['BTCUSD', '64218.50', 12],
-    ['ETHUSD', '3124.85', 10],
-    ['SOLUSD', '146.372', 7],
-    ['XRPUSD', '0.52184', 5],
-    ['ADAUSD', '0.44870', 3],
-    ['DOGEUSD', '0.15231', 5],
-    ['AVAXUSD', '34.1250', 3],
-    ['LINKUSD', '14.3862', 3],
-    ['DOTUSD', '6.8921', 2],
-    ['LTCUSD', '81.640', 3],
-    ['BCHUSD', '446.35', 2],
-    ['UNIUSD', '7.3915', 2],
-    ['ATOMUSD', '8.6054', 1],
-    ['ETCUSD', '26.7180', 1],
-    ['XLMUSD', '0.10772', 1],
-    ['AAVEUSD', '86.915', 1],
-  ],
-}
-
-const EQUITY: AssetClass = {
-  stepPart: 0.0001,
-  spreadTicksMax: 4,
-  lot: 100,
-  venues: ['XNAS', 'XNYS', 'ARCX', 'BATS', 'IEXG'],
-  symbols: [
-    ['AAPL', '189.84', 8],
-    ['MSFT', '420.55', 7],
-    ['NVDA', '903.72', 10],
-    ['AMZN', '183.32', 6],
-    ['GOOGL', '171.95', 5],
-    ['META', '475.20', 5],
-    ['TSLA', '174.48', 9],
-    ['JPM', '198.77', 3],
-    ['V', '275.90', 2],
-    ['XOM', '116.44', 3],
-    ['UNH', '514.38', 1],
-    ['JNJ', '151.20', 2],
-    ['WMT', '64.65', 2],
-    ['PG', '166.61', 1],
-    ['MA', '459.83', 1],
-    ['HD', '340.25', 1],
-    ['KO', '62.78', 2],
-    ['PEP', '180.04', 1],
-    ['BAC', '38.66', 3],
-    ['ORCL', '122.18', 2],
-    ['NFLX', '616.74', 3],
-    ['AMD', '162.37', 7],
-    ['INTC', '31.83', 4],
-    ['CSCO', '48.10', 2],
-    ['DIS', '103.52', 2],
-    ['BA', '182.96', 2],
-    ['GS', '457.71', 1],
-    ['NKE', '92.15', 1],
-    ['IBM', '168.26', 1],
-    ['T', '17.32', 2],
-  ],
-}
-
-const CLASSES = [FX, CRYPTO, EQUITY] as const
 
 /** How strongly a price is drawn back to its open at each step. */
 const REVERSION_PART = 0.0005
@@ -136,9 +44,22 @@ const PRICE_PART_MAX = 2
 const TRADE_PART = 0.25
 const SIZE_PART = 0.15
 const LOTS_MAX = 50
+/** One quote in so many also changes an order deeper in the book. */
+const STIR_PART = 0.5
+/** Prices of a book lie about so many of the walk's steps apart: the walk crosses one or two of them at a time. */
+const GAP_STEPS = 0.7
+/**
+ * So many instruments have a book. A book takes some 40 lines to begin with and two or three a step: with one for each of
+ * ten thousand instruments a feed that reconnects would say half a million lines before the first change.
+ */
+export const BOOKS_MAX = 64
+/** A quote, a trade, and what a book may change. */
+export const STEP_UPDATES_MAX = 2 + CHANGES_MAX + 1
 
 interface Instrument {
   readonly item: string
+  readonly tradesItem: string
+  readonly bookItem: string
   readonly asset: AssetClass
   readonly decimals: number
   readonly open: number
@@ -153,6 +74,10 @@ interface Instrument {
   low: number
   volumeLots: number
   venue: string
+  tradeCount: number
+  /** Who came for the last trade took the ask. */
+  isLastBuy: boolean
+  book: MarketBook | null
   /** The texts of the last snapshot or update, to tell what changed. */
   texts: MarketFields
 }
@@ -173,25 +98,35 @@ export class Market {
     let weightSum = 0
     for (let index = 0; index < itemsCount; index++) {
       const { asset, symbol, open, weight, round } = listing(index)
-      this.#instruments.push(this.#list(asset, round === 0 ? symbol : `${symbol}.${round + 1}`, open))
+      const instrument = this.#list(asset, round === 0 ? symbol : `${symbol}.${round + 1}`, open)
+      if (index < BOOKS_MAX) {
+        const gap = Math.max(1, Math.round(instrument.open * asset.stepPart * GAP_STEPS))
+        instrument.book = new MarketBook(instrument, gap, random)
+      }
+      this.#instruments.push(instrument)
       weightSum += weight
       this.#weightSums.push(weightSum)
     }
     this.items = this.#instruments.map(instrument => instrument.item)
   }
 
-  /** All fields of the instrument at `index` of items. */
-  snapshot(index: number): MarketUpdate {
+  /** All fields of the instrument at `index` of items, and all rows of its book. */
+  snapshot(index: number): MarketUpdate[] {
     const instrument = this.#instruments[index]
     assert(instrument !== undefined, 'a snapshot is of a listed instrument')
-    return { item: instrument.item, fields: { ...instrument.texts }, timeMs: this.#timeMs() }
+    const timeMs = this.#timeMs()
+    const quote = quoteUpdate(instrument, { ...instrument.texts }, true, timeMs)
+    const rows = instrument.book?.rows() ?? []
+    return [quote, ...rows.map((row, place) => rowUpdate(instrument, row, place === 0, timeMs))]
   }
 
-  /** Moves one instrument, the busy ones more often, and tells the fields that changed. */
-  step(): MarketUpdate {
+  /** Moves one instrument, the busy ones more often, and tells what changed: its quote first. */
+  step(): MarketUpdate[] {
     const instrument = this.#pick()
     const kind = this.#random.next()
-    if (kind < TRADE_PART) this.#trade(instrument)
+    const isTrade = kind < TRADE_PART
+    const volumeBefore = instrument.volumeLots
+    if (isTrade) this.#trade(instrument)
     else if (kind < TRADE_PART + SIZE_PART) this.#resize(instrument)
     else this.#quote(instrument)
     let fields = changesOf(instrument)
@@ -200,7 +135,19 @@ export class Market {
       this.#resize(instrument)
       fields = changesOf(instrument)
     }
-    return { item: instrument.item, fields, timeMs: this.#timeMs() }
+    const timeMs = this.#timeMs()
+    const updates = [quoteUpdate(instrument, fields, false, timeMs)]
+    if (isTrade) updates.push(tradeUpdate(instrument, instrument.volumeLots - volumeBefore, timeMs))
+    for (const row of this.#bookChanges(instrument)) updates.push(rowUpdate(instrument, row, false, timeMs))
+    assert(updates.length <= STEP_UPDATES_MAX, 'a step tells a bounded number of updates')
+    return updates
+  }
+
+  #bookChanges(instrument: Instrument): BookChange[] {
+    const { book } = instrument
+    if (book === null) return []
+    const changes = book.follow(instrument)
+    return this.#random.next() < STIR_PART ? [...changes, ...book.stir()] : changes
   }
 
   #list(asset: AssetClass, symbol: string, openText: string): Instrument {
@@ -209,6 +156,8 @@ export class Market {
     const open = Math.round(Number(openText) * 10 ** decimals * (0.99 + 0.02 * this.#random.next()))
     const instrument: Instrument = {
       item: `sim.quote.${symbol}`,
+      tradesItem: `sim.trades.${symbol}`,
+      bookItem: `sim.book.${symbol}`,
       asset,
       decimals,
       open,
@@ -222,6 +171,9 @@ export class Market {
       low: open,
       volumeLots: 0,
       venue: asset.venues[0]!,
+      tradeCount: 0,
+      isLastBuy: false,
+      book: null,
       texts: {},
     }
     instrument.texts = textsOf(instrument)
@@ -264,7 +216,9 @@ export class Market {
     instrument.high = Math.max(instrument.high, instrument.last)
     instrument.low = Math.min(instrument.low, instrument.last)
     instrument.volumeLots += lots
+    instrument.tradeCount++
     instrument.venue = instrument.asset.venues[this.#below(instrument.asset.venues.length)]!
+    instrument.isLastBuy = isBuy
     if (isBuy) instrument.askLots = Math.max(1, instrument.askLots - lots)
     else instrument.bidLots = Math.max(1, instrument.bidLots - lots)
   }
@@ -287,17 +241,37 @@ export class Market {
   }
 }
 
-/** The instrument at an index: the classes take turns, and begin again, with a number, when their symbols are used up. */
-function listing(index: number): { asset: AssetClass; symbol: string; open: string; weight: number; round: number } {
-  const asset = CLASSES[index % CLASSES.length]!
-  const place = Math.floor(index / CLASSES.length)
-  const [symbol, open, weight] = asset.symbols[place % asset.symbols.length]!
-  return { asset, symbol, open, weight, round: Math.floor(place / asset.symbols.length) }
+function quoteUpdate({ item }: Instrument, fields: MarketFields, isSnapshot: boolean, timeMs: number): MarketUpdate {
+  return { item, mode: 'merge', isSnapshot, fields, timeMs }
+}
+
+function tradeUpdate(instrument: Instrument, lots: number, timeMs: number): MarketUpdate {
+  const { tradesItem, asset, last, tradeCount, isLastBuy } = instrument
+  const fields = {
+    id: String(tradeCount),
+    price: priceText(instrument, last),
+    size: String(lots * asset.lot),
+    side: isLastBuy ? 'buy' : 'sell',
+  }
+  return { item: tradesItem, mode: 'distinct', isSnapshot: false, fields, timeMs }
+}
+
+function rowUpdate(instrument: Instrument, change: BookChange, isSnapshot: boolean, timeMs: number): MarketUpdate {
+  const { command, side, lots } = change
+  const price = priceText(instrument, change.price)
+  const key = `${side}:${price}`
+  const size = String(lots * instrument.asset.lot)
+  const fields = command === 'DELETE' ? { key, command } : { key, command, side, price, size }
+  return { item: instrument.bookItem, mode: 'command', isSnapshot, fields, timeMs }
+}
+
+function priceText({ decimals }: Instrument, ticks: number): string {
+  return (ticks / 10 ** decimals).toFixed(decimals)
 }
 
 function textsOf(instrument: Instrument): MarketFields {
-  const { asset, decimals, open } = instrument
-  const price = (ticks: number): string => (ticks / 10 ** decimals).toFixed(decimals)
+  const { asset, open } = instrument
+  const price = (ticks: number): string => priceText(instrument, ticks)
   const change = ((instrument.last - open) / open) * 100
   return {
     bid: price(instrument.bid),

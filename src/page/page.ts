@@ -1,20 +1,51 @@
 /**
- * The page at `/` and the client library that it runs on, read once. The page's one style and its one script are named to
- * the browser by their hashes; beside them only modules of this server run, whatever the names and values the page shows.
+ * The page at `/` with all that it consists of, read once: markup, style, its modules, the client library that they run on,
+ * and the chart library. The browser may run what this server serves and nothing else, whatever names and values the page
+ * shows; and it asks no other host for anything.
  *
- * The library's modules are served as they are, with only their types taken off, under the paths by which they import each
- * other.
+ * Modules are served as they are, with only their types taken off, under /page and /client as they lie under src. What they
+ * import by name from the root, or from the chart library, is named by its place relative to them, so that the page works
+ * behind a proxy that serves it under a path of its own.
  */
 
-import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
+import { posix } from 'node:path'
 import { assert } from '#src/assert.ts'
 import type { HeaderList } from '#src/codec/http-response.ts'
 
 export const PAGE_TYPE = 'text/html; charset=utf-8'
+const STYLE_TYPE = 'text/css; charset=utf-8'
 const MODULE_TYPE = 'text/javascript; charset=utf-8'
-const CLIENT_PATH = '/client/'
+/** Folders under src whose modules the browser gets. */
+const FOLDERS = ['client', 'page/app']
+const CHART_PACKAGE = 'lightweight-charts'
+const CHART_PATH = '/page/library/lightweight-charts.js'
+/** Of the package's builds the one for production that needs no other package. */
+const CHART_BUILD = './lightweight-charts.standalone.production.mjs'
+const PRELOADS = '<!-- preloads -->'
+
+const SOURCE = new URL('../', import.meta.url)
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Also of modules: a worker has the policy that its own file came with. */
+const HEADERS: HeaderList = [
+  ['Cache-Control', 'no-cache'],
+  ['Content-Security-Policy', POLICY],
+  ['X-Content-Type-Options', 'nosniff'],
+]
+const PAGE_HEADERS: HeaderList = [...HEADERS, ['Referrer-Policy', 'no-referrer'], ['X-Frame-Options', 'DENY']]
 
 export interface PageFile {
   readonly contentType: string
@@ -23,23 +54,33 @@ export interface PageFile {
   readonly headers: HeaderList
 }
 
-/** Reads the page and its modules, by path; once, at start. */
+/** Reads all files by path; once, at start. */
 export function loadPages(): ReadonlyMap<string, PageFile> {
-  const body = readFileSync(new URL('./index.html', import.meta.url))
-  const html = body.toString('utf8')
-  const headers = headersOf(hashOf(html, 'style', ''), hashOf(html, 'script', ' type="module"'))
-  const pages = new Map<string, PageFile>([['/', { contentType: PAGE_TYPE, body, headers }]])
-  const folder = new URL('../client/', import.meta.url)
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue
-    const code = withoutTypes(readFileSync(new URL(name, folder), 'utf8'))
-    pages.set(`${CLIENT_PATH}${name}`, {
-      contentType: MODULE_TYPE,
-      body: Buffer.from(code),
-      headers: [['Cache-Control', 'no-cache']],
-    })
+  const pages = new Map<string, PageFile>()
+  const add = (path: string, contentType: string, body: Buffer, headers = HEADERS): void => {
+    pages.set(path, { contentType, body, headers })
   }
+  for (const name of FOLDERS.flatMap(modulesIn)) {
+    const path = `/${name}`
+    add(
+      path,
+      MODULE_TYPE,
+      Buffer.from(withBrowserPaths(path, withoutTypes(readFileSync(new URL(name, SOURCE), 'utf8')))),
+    )
+  }
+  const html = readFileSync(new URL('./index.html', import.meta.url), 'utf8')
+  add('/', PAGE_TYPE, Buffer.from(withPreloads(html, [...pages.keys()])), PAGE_HEADERS)
+  add('/page/style.css', STYLE_TYPE, readFileSync(new URL('./style.css', import.meta.url)))
+  add(CHART_PATH, MODULE_TYPE, readFileSync(new URL(CHART_BUILD, import.meta.resolve(CHART_PACKAGE))))
   return pages
+}
+
+/** Names from src, as `client/index.ts`. */
+function modulesIn(folder: string): string[] {
+  return readdirSync(new URL(folder, SOURCE), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
+    .sort()
 }
 
 /** Node takes the types off as it does when it runs the file; that it calls its function experimental is nobody's matter. */
@@ -53,29 +94,20 @@ function withoutTypes(code: string): string {
   }
 }
 
-/** The source expression of the only element with this tag: the hash of what stands between its tags. */
-function hashOf(html: string, tag: string, attributes: string): string {
-  const parts = html.split(new RegExp(`<${tag}[^>]*>|</${tag}>`))
-  assert(parts.length === 3, 'the page has one style and one script')
-  assert(html.includes(`<${tag}${attributes}>${parts[1]!}</${tag}>`), 'style and script stand in the page')
-  return `'sha256-${createHash('sha256').update(parts[1]!).digest('base64')}'`
+/** Imports by name from the root, and of the chart library, as a browser can follow them from `path`. */
+function withBrowserPaths(path: string, code: string): string {
+  return code.replaceAll(/^(.*?\bfrom )'([^'.][^']*)'/gm, (_, before: string, specifier: string) => {
+    const isOwn = specifier.startsWith('#src/')
+    assert(isOwn || specifier === CHART_PACKAGE, `${path} imports what a browser cannot have: ${specifier}`)
+    const target = isOwn ? specifier.slice('#src'.length) : CHART_PATH
+    const relative = posix.relative(posix.dirname(path), target)
+    return `${before}'${relative.startsWith('.') ? relative : `./${relative}`}'`
+  })
 }
 
-function headersOf(style: string, script: string): HeaderList {
-  const policy = [
-    "default-src 'self'",
-    `script-src 'self' ${script}`,
-    `style-src ${style}`,
-    "img-src 'self' data:",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ]
-  return [
-    ['Cache-Control', 'no-cache'],
-    ['Content-Security-Policy', policy.join('; ')],
-    ['Referrer-Policy', 'no-referrer'],
-    ['X-Frame-Options', 'DENY'],
-  ]
+/** The browser learns at once which modules it needs, and not one layer of imports after the other. */
+function withPreloads(html: string, modules: readonly string[]): string {
+  assert(html.includes(PRELOADS), 'the page says where its preloads stand')
+  const links = [...modules, CHART_PATH].filter(path => !path.endsWith('theme-first.ts'))
+  return html.replace(PRELOADS, links.map(path => `<link rel="modulepreload" href="${path.slice(1)}">`).join('\n'))
 }

@@ -72,7 +72,10 @@ export class LogLack {
     }
     this.position = end
     if ((flag & SNAPSHOT_DUE) !== 0) {
+      const isStale = view.item.isKnown && view.item.isStale
       draft.beginUnit(tag)
+      // What made it stale may lie before its history.
+      if (isStale !== this.isStaleTold) draft.take(bodies.stale(view, codec, isStale))
       draft.take(bodies.snapshotEnd(view, codec))
       return draft.endUnit()
     }

@@ -21,10 +21,11 @@ export class Beginnings {
   begin(view: View, interest: number, isNew: boolean): boolean {
     const { owners, deletions } = this.#interests
     const { item } = view
-    const hasSnapshot = owners[interest]!.hasSnapshot && item.settings.hasSnapshot
+    const isWanted = owners[interest]!.hasSnapshot
+    const hasSnapshot = isWanted && item.settings.hasSnapshot
     deletions[interest] = item.deletions
     if (view.rows !== null) return this.#beginTable(view, interest, view.rows.count)
-    if (view.mode === 'distinct') return this.#beginHistory(view, interest, hasSnapshot, isNew)
+    if (view.mode === 'distinct') return this.#beginHistory(view, interest, isWanted, hasSnapshot, isNew)
     return this.#beginState(view, interest, hasSnapshot, isNew)
   }
 
@@ -47,8 +48,8 @@ export class Beginnings {
     return isShown
   }
 
-  /** The newest updates that the log has, and where they end. */
-  #beginHistory(view: View, interest: number, hasSnapshot: boolean, isNew: boolean): boolean {
+  /** The newest updates that the log has, and where they end, which is told to who wanted any. */
+  #beginHistory(view: View, interest: number, isWanted: boolean, hasSnapshot: boolean, isNew: boolean): boolean {
     const { positions, sentSeqs, flags, owners } = this.#interests
     const { item, reach } = view
     const log = item.log!
@@ -56,10 +57,10 @@ export class Beginnings {
     const count = item.isKnown ? reach.history(log, isNew ? Math.max(1, wanted) : wanted) : 0
     positions[interest] = reach.start(log, count)
     sentSeqs[interest] = view.seq - count
-    if (item.isKnown) flags[interest]! |= item.isStale && !hasSnapshot ? HAS_ITEM | STALE_TOLD : HAS_ITEM
-    if (hasSnapshot) flags[interest]! |= SNAPSHOT_DUE
+    if (item.isKnown) flags[interest]! |= item.isStale && !isWanted ? HAS_ITEM | STALE_TOLD : HAS_ITEM
+    if (isWanted) flags[interest]! |= SNAPSHOT_DUE
     this.#metrics.add(M.updatesPublished, count)
-    return hasSnapshot || isNew
+    return isWanted || isNew
   }
 
   /** The whole table, each row of which counts as an update, and where it ends. */

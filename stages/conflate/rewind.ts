@@ -160,7 +160,7 @@ export class Rewinder {
     }
     // Whether it passed the filter then is not known: it is told that it does not, or the whole value.
     if (view.filter !== null && view.turnedAt > position) {
-      flags[interest]! |= HAS_ITEM
+      flags[interest]! |= HAS_ITEM | UNSURE
       positions[interest] = 0
     }
     if (view.item.markedAt > position) this.#tellMarkAgain(view, interest, position)

@@ -293,7 +293,7 @@ export class RequestRoute implements Stage {
       case 'page': {
         const page = pages.get(message.path)
         if (page !== undefined) return this.#answer(connection, { status: 200, ...page })
-        return this.#error(connection, 404, 'PATH_NOT_FOUND', 'the client library has no such file')
+        return this.#error(connection, 404, 'PATH_NOT_FOUND', 'the page and the client library have no such file')
       }
       case 'preflight':
         return this.#write(connection, preflightAnswer(message, connection.frame!))

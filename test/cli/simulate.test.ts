@@ -4,6 +4,7 @@ import { startProgram } from '#test/support/program.ts'
 
 interface Line {
   readonly item: string
+  readonly mode?: string
   readonly snapshot?: boolean
   readonly time?: number
   readonly fields: Record<string, string>
@@ -18,38 +19,52 @@ function parsed(lines: readonly string[]): Line[] {
   return lines.map(line => JSON.parse(line))
 }
 
-test.serial('[N18] a snapshot of every item, then changes with their time, until the first signal', async t => {
-  const server = await FakeFeedServer.listen({ windowLines: 32 })
-  const program = startProgram(simulateArgs(server))
-  await server.received(112)
-  program.process.kill('SIGTERM')
-  const { exitCode, signal, stdout } = await program.ended
-  t.deepEqual([exitCode, signal, stdout], [0, null, ''])
-  const lines = parsed(server.lines)
-  const snapshots = lines.slice(0, 12)
-  t.true(snapshots.every(line => line.snapshot === true && Object.keys(line.fields).length === 11))
-  t.is(new Set(snapshots.map(line => line.item)).size, 12)
-  const updates = lines.slice(12)
-  t.true(updates.every(line => line.snapshot === undefined && Number.isInteger(line.time)))
-  t.true(updates.some(line => Object.keys(line.fields).length < 6))
-  t.true(server.unackedMax <= 32)
-  await server.close()
-})
+/** How many of the lines are the beginning: before the first change of a quote. */
+function snapshotLength(lines: readonly Line[]): number {
+  return lines.findIndex(({ mode, snapshot }) => mode === undefined && snapshot !== true)
+}
 
-test.serial('[N18] after a reconnection every item is published whole before it changes', async t => {
+test.serial(
+  '[N18] a snapshot of every quote and book, then changes with their time, until the first signal',
+  async t => {
+    const server = await FakeFeedServer.listen({ windowLines: 32 })
+    const program = startProgram(simulateArgs(server))
+    await server.received(900)
+    program.process.kill('SIGTERM')
+    const { exitCode, signal, stdout } = await program.ended
+    t.deepEqual([exitCode, signal, stdout], [0, null, ''])
+    const lines = parsed(server.lines)
+    const beginning = lines.slice(0, snapshotLength(lines))
+    const quotes = beginning.filter(({ mode }) => mode === undefined)
+    t.true(quotes.every(line => line.snapshot === true && Object.keys(line.fields).length === 11))
+    t.is(new Set(quotes.map(line => line.item)).size, 12)
+    const books = beginning.filter(({ mode }) => mode === 'command')
+    t.true(books.every(({ fields }) => fields.command === 'ADD'))
+    t.is(books.filter(({ snapshot }) => snapshot === true).length, 12)
+    t.is(new Set(books.map(line => line.item)).size, 12)
+    const updates = lines.slice(beginning.length)
+    t.true(updates.every(line => line.snapshot === undefined && Number.isInteger(line.time)))
+    t.true(updates.some(({ mode, fields }) => mode === undefined && Object.keys(fields).length < 6))
+    t.deepEqual([...new Set(updates.map(({ mode }) => mode ?? 'merge'))].sort(), ['command', 'distinct', 'merge'])
+    t.true(server.unackedMax <= 32)
+    await server.close()
+  },
+)
+
+test.serial('[N18] after a reconnection every quote and book is published whole before it changes', async t => {
   const server = await FakeFeedServer.listen({ windowLines: 8, cutAfter: [20] })
   const program = startProgram(simulateArgs(server))
-  await server.received(52)
+  await server.received(900)
   program.process.kill('SIGTERM')
   const { exitCode } = await program.ended
   t.is(exitCode, 0)
   t.true(server.connections.length >= 2)
   const whole = new Set<string>()
-  for (const { item, snapshot } of parsed(server.connections[1] ?? [])) {
+  for (const { item, mode, snapshot } of parsed(server.connections[1] ?? [])) {
     if (snapshot === true) whole.add(item)
-    else if (!whole.has(item)) return t.fail(`${item} changes before its snapshot`)
+    else if (mode !== 'distinct' && !whole.has(item)) return t.fail(`${item} changes before its snapshot`)
   }
-  t.is(whole.size, 12)
+  t.is(whole.size, 24)
   await server.close()
 })
 

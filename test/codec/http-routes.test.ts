@@ -6,6 +6,8 @@ const PLACES: [line: string, kind: RequestMessage['kind']][] = [
   ['GET /', 'page'],
   ['GET /?prefix=a&x=y', 'page'],
   ['HEAD /', 'page'],
+  ['GET /page/app/main.ts', 'page'],
+  ['GET /client/index.ts', 'page'],
   ['GET /stream?items=A', 'bind'],
   ['POST /stream', 'bind'],
   ['GET /poll', 'bind'],

@@ -141,7 +141,7 @@ test('memory of logs below one log', broken, { rawStoreBytes: 65_535 }, /does no
 test(
   'a market beyond the items',
   broken,
-  { simulate: true, simulateItems: 100, itemsMax: 99 },
+  { simulate: true, simulateItems: 100, itemsMax: 299 },
   /more items than may be held/,
 )
 

@@ -136,13 +136,15 @@ test('[F17] what is published is a line of JSON', async t => {
   const connection = await welcomed(fixture, 100)
   client.publish('a "b"\\', { x: null, y: 1.5, z: 'grün\n' }, { snapshot: true, timeMs: 1_626_992_742_115.5 })
   client.publish('A', { b: '1' }, { snapshot: false })
+  client.publish('T', { key: 'k', command: 'ADD' }, { mode: 'command', snapshot: true })
   client.delete('A')
   client.publishLine('{"item":"B","fields":{"b":"1"}}\r\n')
   client.publishLine(Buffer.from('{"item":"C","fields":{"b":"1"}}\n'))
-  await connection.received(6)
+  await connection.received(7)
   t.deepEqual(connection.lines.slice(1), [
     '{"item":"a \\"b\\"\\\\","snapshot":true,"time":1626992742115.5,"fields":{"x":null,"y":1.5,"z":"grün\\n"}}',
     '{"item":"A","fields":{"b":"1"}}',
+    '{"item":"T","mode":"command","snapshot":true,"fields":{"key":"k","command":"ADD"}}',
     '{"item":"A","deleted":true}',
     '{"item":"B","fields":{"b":"1"}}',
     '{"item":"C","fields":{"b":"1"}}',
@@ -151,7 +153,7 @@ test('[F17] what is published is a line of JSON', async t => {
   t.throws(() => client.publish('A', { b: '1' }, { timeMs: Number.POSITIVE_INFINITY }))
   t.throws(() => client.publishLine('\n'))
   t.throws(() => client.publishLine('a\nb'))
-  t.is(client.linesSent, 5)
+  t.is(client.linesSent, 6)
 })
 
 test('[F17] a server that does not read takes away the room, and gives it back', async t => {

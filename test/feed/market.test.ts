@@ -1,6 +1,6 @@
 import test from 'ava'
 import { SeededRandom } from '#src/domain/random.ts'
-import { Market, type MarketFields } from '#src/feed/market.ts'
+import { BOOKS_MAX, Market, type MarketFields, type MarketUpdate } from '#src/feed/market.ts'
 import { VirtualClock } from '#src/time/clock.ts'
 
 const SEED = Number(process.env.SEED ?? 1)
@@ -11,7 +11,39 @@ function marketOf(itemsCount: number, seed = SEED): Market {
 }
 
 function snapshotsOf(market: Market): Map<string, MarketFields> {
-  return new Map(market.items.map((_, index) => market.snapshot(index)).map(({ item, fields }) => [item, fields]))
+  return new Map(market.items.map((_, index) => market.snapshot(index)[0]!).map(({ item, fields }) => [item, fields]))
+}
+
+/** Of a step: the quote, which is the first. */
+function quoteOf(updates: readonly MarketUpdate[]): MarketUpdate {
+  return updates[0]!
+}
+
+/** The rows of books by item and key, as a table of mode command holds them; and what would be wrong with one. */
+class Books {
+  readonly rows = new Map<string, Map<string, MarketFields>>()
+
+  /** What is wrong with the update, or null. */
+  take({ item, mode, isSnapshot, fields }: MarketUpdate): string | null {
+    if (mode !== 'command') return null
+    const rows = isSnapshot ? new Map<string, MarketFields>() : this.rows.get(item)
+    if (rows === undefined) return 'a row before the snapshot'
+    this.rows.set(item, rows)
+    const { key = '', command, side, price, size } = fields
+    if ((command === 'ADD') === rows.has(key)) return 'a row is added once, before it changes'
+    if (command === 'DELETE') rows.delete(key)
+    else rows.set(key, fields)
+    if (command !== 'DELETE' && (key !== `${side}:${price}` || !(Number(size) > 0))) return 'a key is side and price'
+    const { bid, ask } = this.best(item)
+    return bid !== undefined && ask !== undefined && Number(bid.price) >= Number(ask.price) ? 'bids below asks' : null
+  }
+
+  best(item: string): { bid: MarketFields | undefined; ask: MarketFields | undefined; counts: [number, number] } {
+    const rows = [...(this.rows.get(item)?.values() ?? [])].sort((a, b) => Number(a.price) - Number(b.price))
+    const bids = rows.filter(({ side }) => side === 'bid')
+    const asks = rows.filter(({ side }) => side === 'ask')
+    return { bid: bids.at(-1), ask: asks[0], counts: [bids.length, asks.length] }
+  }
 }
 
 function decimalsOf(text: string): number {
@@ -30,12 +62,12 @@ test('[N12] the same seed walks the same way, another seed another', t => {
 test('[N12] a snapshot has all fields as texts and the time of the clock', t => {
   const clock = new VirtualClock(1_700_000_000_000.25)
   const market = new Market(3, new SeededRandom(1), clock)
-  const { item, fields, timeMs } = market.snapshot(0)
+  const { item, fields, timeMs } = quoteOf(market.snapshot(0))
   t.is(item, 'sim.quote.EURUSD')
   t.deepEqual(Object.keys(fields), FIELDS)
   t.is(timeMs, 1_700_000_000_000)
   clock.advance(5)
-  t.is(market.step().timeMs, 1_700_000_000_005)
+  t.true(market.step().every(update => update.timeMs === 1_700_000_000_005))
 })
 
 test('[N12] names are distinct, plain and of several kinds, for any number of items', t => {
@@ -52,7 +84,7 @@ test('[N12] updates applied to a snapshot give the next snapshot, and hold chang
   const market = marketOf(40)
   const values = snapshotsOf(market)
   for (let count = 0; count < 20_000; count++) {
-    const { item, fields } = market.step()
+    const { item, fields } = quoteOf(market.step())
     const before = values.get(item) ?? {}
     const changed = Object.entries(fields)
     if (changed.length === 0 || changed.some(([name, text]) => before[name] === text)) {
@@ -70,7 +102,7 @@ test('[N12] however long it runs: bid below ask, low, last and high in order, vo
   const lastSteps = new Map<string, number>()
   for (let round = 0; round < 60; round++) {
     for (let count = 0; count < 1_000; count++) {
-      const { item } = market.step()
+      const { item } = quoteOf(market.step())
       lastSteps.set(item, (lastSteps.get(item) ?? 0) + 1)
     }
     for (const [item, fields] of snapshotsOf(market)) {
@@ -99,6 +131,92 @@ test('[N12] however long it runs: bid below ask, low, last and high in order, vo
     (lastSteps.get('sim.quote.BTCUSD') ?? 0) > (lastSteps.get('sim.quote.LTCUSD') ?? 0),
     'busy items move more often',
   )
+})
+
+test('[N19] each trade is the last price of its quote and its part of the volume, and has the next number', t => {
+  const market = marketOf(40)
+  const volumes = new Map([...snapshotsOf(market)].map(([item, { volume }]) => [item, Number(volume)]))
+  const numbers = new Map<string, number>()
+  const sides = new Set<string>()
+  for (let count = 0; count < 20_000; count++) {
+    const updates = market.step()
+    const { item, fields } = quoteOf(updates)
+    const trade = updates.find(({ mode }) => mode === 'distinct')
+    if (trade === undefined) {
+      if (fields.volume !== undefined) return t.fail(`${item}: a volume without a trade; SEED=${SEED}`)
+      continue
+    }
+    const { id, price, size, side } = trade.fields
+    const symbol = item.slice('sim.quote.'.length)
+    const quote = market.snapshot(market.items.indexOf(item))[0]!.fields
+    const isGood =
+      trade.item === `sim.trades.${symbol}` &&
+      price === quote.last &&
+      Number(size) === Number(quote.volume) - volumes.get(item)! &&
+      Number(id) === (numbers.get(item) ?? 0) + 1 &&
+      price === (side === 'buy' ? quote.ask : quote.bid)
+    if (!isGood) return t.fail(`${JSON.stringify(trade)} of ${JSON.stringify(quote)}; SEED=${SEED}`)
+    volumes.set(item, Number(quote.volume))
+    numbers.set(item, Number(id))
+    sides.add(side!)
+  }
+  t.true(numbers.size > 30)
+  t.deepEqual([...sides].sort(), ['buy', 'sell'])
+})
+
+test('[N20] a book holds its order after each row, and after each step the best prices of its quote', t => {
+  const market = marketOf(40)
+  const books = new Books()
+  const quotes = new Map<string, MarketFields>()
+  let rowCount = 0
+  const take = (updates: readonly MarketUpdate[]): string | null => {
+    const { item, fields } = quoteOf(updates)
+    const quote = { ...quotes.get(item), ...fields }
+    quotes.set(item, quote)
+    for (const update of updates) {
+      const problem = books.take(update)
+      if (problem !== null) return `${problem}: ${JSON.stringify(update)}`
+    }
+    const { bid, ask, counts } = books.best(item.replace('.quote.', '.book.'))
+    const isAgreed =
+      bid?.price === quote.bid &&
+      ask?.price === quote.ask &&
+      bid?.size === quote.bid_size &&
+      ask?.size === quote.ask_size
+    const isFull = counts.every(count => count >= 18 && count <= 24)
+    return isAgreed && isFull ? null : `${JSON.stringify([quote, bid, ask, counts])}`
+  }
+  for (let index = 0; index < 40; index++) {
+    const problem = take(market.snapshot(index))
+    if (problem !== null) return t.fail(`${problem}; SEED=${SEED}`)
+  }
+  for (let count = 0; count < 20_000; count++) {
+    const updates = market.step()
+    rowCount += updates.length - 1
+    const problem = take(updates)
+    if (problem !== null) return t.fail(`${problem}; SEED=${SEED}`)
+  }
+  t.true(rowCount / 20_000 < 4, `a step changes few rows: ${rowCount / 20_000}`)
+  // A snapshot later on is the book that the rows have led to.
+  for (let index = 0; index < 40; index++) {
+    const later = new Books()
+    for (const update of market.snapshot(index)) t.is(later.take(update), null)
+    for (const [item, rows] of later.rows) {
+      const keys = (table: Map<string, MarketFields>): [string, string | undefined][] =>
+        [...table].map(([key, { size }]): [string, string | undefined] => [key, size]).sort()
+      t.deepEqual(keys(rows), keys(books.rows.get(item)!))
+    }
+  }
+})
+
+test('[N20] only so many instruments have a book, and all have trades', t => {
+  const market = marketOf(BOOKS_MAX + 10)
+  const withBook = market.items.filter((_, index) => market.snapshot(index).length > 1)
+  t.deepEqual(withBook, market.items.slice(0, BOOKS_MAX))
+  const traded = new Set<string>()
+  for (let count = 0; count < 20_000; count++)
+    for (const { item, mode } of market.step()) if (mode === 'distinct') traded.add(item)
+  t.is(traded.size, BOOKS_MAX + 10)
 })
 
 test('[N12] a market has at least one item', t => {

@@ -1,40 +1,58 @@
-import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { plainAnswer } from '#src/codec/http-response.ts'
 import { loadPages, PAGE_TYPE } from '#src/page/page.ts'
+import { ROOT, readSources } from '../support/sources.ts'
+
+const CHART_PATH = '/page/library/lightweight-charts.js'
 
 const pages = loadPages()
 const page = pages.get('/')!
 const html = page.body.toString()
+const modules = [...pages].filter(([path]) => path.endsWith('.ts'))
 
-function between(start: string, end: string): string {
-  const at = html.indexOf(start) + start.length
-  return html.slice(at, html.indexOf(end, at))
+function policyOf(path: string): Map<string, string> {
+  const policy = new Map(pages.get(path)!.headers).get('Content-Security-Policy') ?? ''
+  return new Map(
+    policy.split('; ').map((directive): [string, string] => {
+      const [name, ...sources] = directive.split(' ')
+      return [name!, sources.join(' ')]
+    }),
+  )
 }
 
-test('[H30] the policy names the one style and the one script of the page by their hashes', t => {
-  const policy = new Map(page.headers).get('Content-Security-Policy') ?? ''
-  for (const [tag, start, before] of [
-    ['style', '<style>', ''],
-    ['script', '<script type="module">', "'self' "],
-  ] as const) {
-    const hash = createHash('sha256')
-      .update(between(start, `</${tag}>`))
-      .digest('base64')
-    t.true(policy.includes(`${tag}-src ${before}'sha256-${hash}'`), tag)
-    t.is(html.split(`<${tag}`).length, 2, `one ${tag}`)
-  }
-  t.true(policy.startsWith("default-src 'self'; "))
-  t.false(policy.includes('unsafe'))
+test('[H30] the policy lets files of this server run, and nothing else', t => {
+  const policy = policyOf('/')
+  t.is(policy.get('default-src'), "'none'")
+  for (const directive of ['script-src', 'worker-src', 'style-src', 'connect-src'])
+    t.is(policy.get(directive), "'self'")
+  t.is(policy.get('img-src'), "'self' data:")
+  for (const sources of policy.values()) t.notRegex(sources, /unsafe|https?:|\*/)
+  // A worker has the policy of its own file.
+  for (const [path] of modules) t.deepEqual(policyOf(path), policy, path)
 })
 
 test('[H30] the page needs nothing that its policy forbids', t => {
-  const script = between('<script type="module">', '</script>')
-  const markup = html.replace(script, '')
-  t.notRegex(markup, /\son[a-z]+=/, 'no handlers in attributes')
-  t.notRegex(markup, /\sstyle=/, 'no styles in attributes')
-  t.notRegex(markup.replaceAll("xmlns='http://www.w3.org/2000/svg'", ''), /https?:\/\//, 'nothing from elsewhere')
-  t.notRegex(script, /innerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/, 'names and values stay text')
+  t.notRegex(html, /\son[a-z]+=/, 'no handlers in attributes')
+  t.notRegex(html, /\sstyle=|<style/, 'no styles but in the file')
+  t.notRegex(html, /<script(?![^>]* src=)/, 'no script but in files')
+  for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g))
+    t.regex(address!, /^(page\/|client\/|#|data:|https:\/\/www\.tradingview\.com\/$)/, address!)
+  for (const { path, code } of readSources('src/page/app')) {
+    t.notRegex(code, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/, path)
+    t.notRegex(code, /setAttribute\('style'|https?:\/\//, path)
+  }
+})
+
+test('[H30] the chart library is named with its owner and a link, as its licence asks', t => {
+  const licence = readFileSync(join(ROOT, 'node_modules/lightweight-charts/README.md'), 'utf8')
+  t.true(licence.includes('a link to <https://www.tradingview.com/>'))
+  t.regex(
+    html,
+    /TradingView Lightweight Charts™, Copyright © 2026 TradingView, Inc\. <a href="https:\/\/www\.tradingview\.com\/"/,
+  )
+  t.true(pages.get(CHART_PATH)!.body.toString().includes('Copyright (c) 2026 TradingView, Inc.'))
 })
 
 test('[H30] the page goes out as an answer', t => {
@@ -46,14 +64,26 @@ test('[H30] the page goes out as an answer', t => {
   t.false(head.includes('no-store'))
 })
 
-test('[H31] each module of the client library is served, as JavaScript, under the path that others import it by', t => {
-  const modules = [...pages].filter(([path]) => path.startsWith('/client/'))
-  t.true(modules.length > 20)
+test('[H31] each module is served, as JavaScript without types, under the path that others import it by', t => {
+  t.true(modules.length > 50)
   for (const [path, { contentType, body }] of modules) {
     t.is(contentType, 'text/javascript; charset=utf-8')
-    for (const [, target] of body.toString().matchAll(/(?:from|import) '([^']+)'/g)) {
+    t.true(existsSync(join(ROOT, 'src', path)), path)
+    const code = body.toString()
+    t.notRegex(code, /^(import|export) type|^export interface/m, path)
+    for (const [, target] of code.matchAll(/(?:from |import )'([^']+)'/g)) {
+      t.regex(target!, /^\.\.?\//, `${path} imports ${target}`)
       t.true(pages.has(new URL(target!, `http://localhost${path}`).pathname), `${path} imports ${target}`)
     }
+    for (const [, target] of code.matchAll(/new URL\('(\.[^']+\.ts)', import\.meta\.url/g))
+      t.true(pages.has(new URL(target!, `http://localhost${path}`).pathname), `${path} names ${target}`)
   }
-  t.true(html.includes("from '/client/index.ts'"))
+})
+
+test('[H31] whatever the markup names is served, and all modules are preloaded', t => {
+  const named = [...html.matchAll(/(?:href|src)="((?:page|client)\/[^"]*)"/g)].map(([, path]) => `/${path}`)
+  for (const path of named) t.true(pages.has(path), path)
+  for (const [path] of modules) t.true(named.includes(path), path)
+  t.true(named.includes(CHART_PATH))
+  t.is(pages.get('/page/style.css')!.contentType, 'text/css; charset=utf-8')
 })

@@ -95,9 +95,35 @@ export const ARROWS: readonly Arrow[] = [
     message: 'Metrics are counted into, and know nobody who counts.',
   },
   {
-    files: ['src/page/**'],
-    may: ['./**', '#src/codec/http-response.ts', ...BASE, 'node:crypto', 'node:fs', 'node:module', '/client/index.ts'],
-    message: 'The page is an answer, made once; it runs on the client library.',
+    files: ['src/page/page.ts'],
+    may: ['#src/codec/http-response.ts', ...BASE, 'node:fs', 'node:module', 'node:path'],
+    message: 'The page is an answer, made once.',
+  },
+  {
+    files: ['src/page/app/*.ts'],
+    may: ['./**'],
+    message: 'The page puts its parts together, and runs in a browser.',
+  },
+  {
+    files: ['src/page/app/link/**'],
+    may: ['./**', '#src/client/index.ts', '#src/page/app/platform.ts'],
+    message: 'The way to the server runs on the client library, and knows nothing of what is shown.',
+  },
+  {
+    files: ['src/page/app/market/**'],
+    may: ['./**', '#src/client/index.ts', '#src/page/app/link/messages.ts'],
+    message: 'What is known of the market takes what comes, and knows no document.',
+  },
+  {
+    files: ['src/page/app/view/**'],
+    may: [
+      './**',
+      '#src/page/app/link/messages.ts',
+      '#src/page/app/market/**',
+      '#src/page/app/platform.ts',
+      'lightweight-charts',
+    ],
+    message: 'A view shows what is known, and asks nobody for more.',
   },
   {
     files: ['src/log.ts'],

@@ -2,6 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava'
 
+import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
 import { M } from '#src/metrics/names.ts'
 import type { CoreBench } from '#test/support/core-bench.ts'
 import { data, type Line, setUp } from '#test/support/core-client.ts'
@@ -86,6 +87,23 @@ test('[MO1] without a log that was kept the history is the newest value, and a h
     ),
     ['3', 'end'],
   )
+})
+
+test('[MO1] an item that is stale is told to be (found: who came later was not told)', t => {
+  const { bench, client } = setUp({ itemRules: KEPT })
+  bench.feedLife(FEED_UP, 1)
+  for (const id of ['1', '2', '3', '4']) bench.feed({ item: 'T', fields: { id } }, 1)
+  bench.feedLife(FEED_DOWN, 1)
+  bench.settle()
+  bench.open(0, 1, { items: ['T'], mode: 'distinct', historyMax: 1 })
+  t.deepEqual(
+    data(client.handleAll()).map(({ fields, stale, snapshotEnd }) => fields?.id ?? stale ?? snapshotEnd),
+    ['4', true, true],
+  )
+  bench.open(1, 1, { items: ['T'], mode: 'distinct' })
+  bench.settle()
+  const [flush] = bench.takeAll().filter(({ slots }) => slots.includes(1))
+  t.deepEqual(flush!.text.match(/"stale":\w+|snapshotEnd/g), ['"stale":true', 'snapshotEnd'])
 })
 
 test('[MO2] each update comes, in order, also one that repeats the values there are', t => {
