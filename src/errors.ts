@@ -15,6 +15,7 @@ export type FeedErrorCode =
   | 'FEED_KEY_REPEATED' // a key stands twice in the line
   | 'FEED_VALUE_TYPE' // a key's value is of the wrong type
   | 'FEED_VALUE_TOO_LONG' // a field's value is longer than valueBytesMax
+  | 'FEED_VALUE_INVALID' // a value that the field's merge function cannot take, no decimal say
   | 'FEED_ITEM_MISSING' // neither an update nor a greeting: no "item"
   | 'FEED_ITEM_NAME' // the item's name is empty, too long, or holds a forbidden character
   | 'FEED_NAME' // the name in a greeting is empty, too long, or holds a forbidden character

@@ -9,7 +9,9 @@
  * The first rule that fits counts. Every problem is told with the number of its rule, from 1.
  */
 
-import { type ItemRule, ItemRules, type ItemSettings, type MergeFunction } from '#src/domain/item-settings.ts'
+import { FieldFunctions } from '#src/domain/field-functions.ts'
+import { type ItemRule, ItemRules, type ItemSettings } from '#src/domain/item-settings.ts'
+import type { MergeFunction } from '#src/domain/merge-function.ts'
 import { isName } from '#src/domain/names.ts'
 import { MODES, type Mode } from '#src/domain/session-request.ts'
 
@@ -78,7 +80,8 @@ const READERS: Readonly<Record<string, Reader>> = {
         return `${JSON.stringify(name)} must be one of ${MERGE_FUNCTIONS.join(', ')}`
       }
     }
-    settings.functions = new Map((entries as [string, MergeFunction][]).filter(([, merge]) => merge !== 'last'))
+    const functions = new Map((entries as [string, MergeFunction][]).filter(([, merge]) => merge !== 'last'))
+    settings.functions = functions.size === 0 ? null : new FieldFunctions(functions)
     return null
   },
 }

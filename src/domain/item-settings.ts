@@ -4,10 +4,8 @@
  * The first rule that fits a name is the one that counts; an item without one has what the server's settings say.
  */
 
+import type { FieldFunctions } from './field-functions.ts'
 import { MODES, type Mode } from './session-request.ts'
-
-/** What a client is handed of a field that changed more than once since it was last served (merge mode). */
-export type MergeFunction = 'last' | 'first' | 'min' | 'max' | 'sum' | 'count'
 
 export interface ItemSettings {
   /** Modes that subscriptions may have. */
@@ -24,8 +22,8 @@ export interface ItemSettings {
   readonly keepsLog: boolean
   readonly logBytes: number
   readonly logUpdates: number
-  /** By name of field; `last` stands in none. */
-  readonly functions: ReadonlyMap<string, MergeFunction>
+  /** Fields that hand on, in merge mode, more than their newest value; null where there is none. */
+  readonly functions: FieldFunctions | null
 }
 
 export interface ItemRule {
@@ -50,7 +48,7 @@ export class ItemRules {
       hasSnapshot: true,
       historyMax: HISTORY_DEFAULT,
       keepsLog: false,
-      functions: new Map(),
+      functions: null,
       ...base,
     }
     this.#rules = rules.map(({ items, settings }) => ({ items, settings: { ...this.#default, ...settings } }))

@@ -18,6 +18,7 @@ import type { Timed } from '#src/time/timing-wheel.ts'
 import type { ItemLog } from './item-log.ts'
 import type { ItemSettings } from './item-settings.ts'
 import type { RowTable } from './row-table.ts'
+import type { StretchLog } from './stretch-log.ts'
 import { NO_ROOM, NULL_VALUE, ValueStore } from './value-store.ts'
 import type { View } from './view.ts'
 
@@ -74,6 +75,8 @@ export class Item implements Timed {
   #viewsByKey: Map<string, View> | null = null
   #loggedViews = 0
   log: ItemLog | null = null
+  /** Of an item with merge functions: what its updates come to. */
+  stretches: StretchLog | null = null
   /** Of an item that is a table, or that somebody reads as one. */
   table: RowTable | null = null
   readonly sources: Source[] = []

@@ -77,6 +77,11 @@ export class LeftLog {
     return NOT_LEFT
   }
 
+  /** The base of an entry's interest. */
+  baseOf(entry: number): number {
+    return this.#numbers[entry * WIDTH + BASE]!
+  }
+
   /** Sets an interest to what an entry says; returns since when it had been left so. */
   restore(interests: Interests, entry: number): number {
     const at = entry * WIDTH

@@ -64,6 +64,9 @@ export class BodyCache {
   readonly lengths: number[] = []
   readonly seqs: number[] = []
   readonly epochs: number[] = []
+  /** With merge functions: from where on they are told, and the values that changed. */
+  readonly bases: number[] = []
+  readonly sinces: number[] = []
 }
 
 export class View {
@@ -76,6 +79,8 @@ export class View {
   ndjsonRun: Run | null = null
   terseRun: Run | null = null
   readonly mode: Mode
+  /** Merge: some of its fields hand on more than their newest value. */
+  hasFunctions = false
   /** But for tables: what values are held against. `isIn`: the item's newest values pass; `turnedAt`: the position since when. */
   filter: ViewFilter | null = null
   isIn = true

@@ -43,12 +43,15 @@ import {
 } from '#src/domain/view.ts'
 import type { BodyHeap } from './body-heap.ts'
 import type { FlushGroups } from './flush-groups.ts'
+import { FunctionResults, RESULT_IS_STATE } from './function-results.ts'
 import { definitionOf, terseBytesMax, writeTerseEntry, writeTerseState } from './terse-bodies.ts'
 
 export const NO_ROOM = -1
 
 /** What a place in a view's cache takes: four numbers. */
 const PLACE_BYTES = 32
+/** Of bodies with merge functions, kept a view and encoding. */
+const FUNCTION_PLACES = 16
 /** A log entry that no choice of fields names. */
 const NO_FIELD = 0xffff
 
@@ -58,19 +61,26 @@ export class Bodies {
   readonly #store: ValueStore
   /** Of the body returned last. */
   length = 0
+  /** Of the body at hand: where what merge functions come to begins. */
+  #base = 0
+  readonly #results: FunctionResults
 
   constructor(heap: BodyHeap, fields: FieldTable, store: ValueStore) {
     this.heap = heap
     this.#fields = fields
     this.#store = store
+    this.#results = new FunctionResults(fields)
   }
 
-  snapshot(view: View, codec: number): number {
+  /** `base`: where what a merge function comes to begins. */
+  snapshot(view: View, codec: number, base = 0): number {
+    if (view.hasFunctions) return this.#functionState(view, codec, -1, base)
     return this.#state(view, codec, BODY_SNAPSHOT, -1)
   }
 
   /** The `count` fields that changed after position `since`. */
-  delta(view: View, codec: number, since: number, count: number): number {
+  delta(view: View, codec: number, since: number, count: number, base = 0): number {
+    if (view.hasFunctions) return this.#functionState(view, codec, since, base)
     return this.#state(view, codec, BODY_DELTA + count - 1, since)
   }
 
@@ -190,14 +200,34 @@ export class Bodies {
     return start
   }
 
+  /** With merge functions a body is that of all who stand at `base`: some of the last ones are known. */
+  #functionState(view: View, codec: number, since: number, base: number): number {
+    const cache = cacheOf(view, codec)
+    const place = BODY_DELTA + (base % FUNCTION_PLACES) * 2 + (since < 0 ? 1 : 0)
+    const isSame = cache.seqs[place] === view.seq && cache.bases[place] === base && cache.sinces[place] === since
+    if (isSame && cache.epochs[place] === this.heap.epoch) {
+      this.length = cache.lengths[place]!
+      return cache.offsets[place]!
+    }
+    this.#base = base
+    const start = this.#writeState(view, codec, since)
+    if (start === NO_ROOM) return start
+    this.#remember(view, cache, place, view.seq, start)
+    cache.bases[place] = base
+    cache.sinces[place] = since
+    return start
+  }
+
   #writeState(view: View, codec: number, since: number): number {
     const { item } = view
     if (!this.heap.hasRoom(this.#stateBytesMax(item))) return NO_ROOM
     const out = this.heap.bytes
     if (codec === TERSE) {
       const top = this.heap.top
-      return this.#finish(top, writeTerseState(out, top, view, since, this.#fields, this.#store))
+      const results = view.hasFunctions ? this.#results.begin(view, this.#base) : null
+      return this.#finish(top, writeTerseState(out, top, view, since, this.#fields, this.#store, results))
     }
+    const results = view.hasFunctions ? this.#results.begin(view, this.#base) : null
     const stream = STREAM_CODECS[codec]!
     const start = this.heap.top
     let at = stream.beginUpdate(out, start, item.prefix, view.seq, since < 0, view.timeMs)
@@ -207,7 +237,11 @@ export class Bodies {
       const fieldId = item.fieldIds[i]!
       if (!view.includes(fieldId)) continue
       const prefix = this.#fields.prefixOf(fieldId)
-      at = stream.field(out, at, isFirst, prefix, this.#store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
+      const length = results === null ? RESULT_IS_STATE : results.find(fieldId)
+      at =
+        length === RESULT_IS_STATE
+          ? stream.field(out, at, isFirst, prefix, this.#store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
+          : stream.field(out, at, isFirst, prefix, results!.bytes, 0, length)
       isFirst = false
     }
     return this.#finish(start, stream.endUpdate(out, at))
@@ -244,6 +278,8 @@ export class Bodies {
 
   #stateBytesMax(item: Item): number {
     let total = item.prefix.length + BODY_BYTES_MAX + terseBytesMax(item.fieldCount)
+    const { functions } = item.settings
+    if (functions !== null) total += functions.columns.count * functions.columns.resultBytesMax
     for (let i = 0; i < item.fieldCount; i++) {
       total += this.#fields.prefixOf(item.fieldIds[i]!).length + FIELD_BYTES_MAX + Math.max(0, item.lengths[i]!)
     }

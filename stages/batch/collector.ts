@@ -120,7 +120,7 @@ export class Collector {
   #collectMerge(view: View, interest: number, tag: number): boolean {
     const { draft } = this
     const { bodies, codec, groups } = draft
-    const { flags, deletions, positions } = this.#interests
+    const { flags, deletions, positions, bases } = this.#interests
     const { item } = view
     draft.beginUnit(tag)
     takeDefinition(draft, this.#interests, view, interest)
@@ -136,10 +136,10 @@ export class Collector {
       const firstToken = groups.tokenCount
       if (isMarkDue && !item.isStale) draft.take(bodies.stale(view, codec, false))
       if (!hasItem || position < item.replacedAt) {
-        draft.takeUpdate(bodies.snapshot(view, codec))
+        draft.takeUpdate(bodies.snapshot(view, codec, bases[interest]!))
       } else {
         const count = changedCount(view, position)
-        if (count > 0) draft.takeUpdate(bodies.delta(view, codec, position, count))
+        if (count > 0) draft.takeUpdate(bodies.delta(view, codec, position, count, bases[interest]!))
       }
       if (item.isStale && (isMarkDue || !hasItem)) draft.take(bodies.stale(view, codec, true))
       if (isPlain && !draft.isUnitCut && groups.tokenCount > firstToken) {

@@ -68,6 +68,7 @@ export class Handover {
       if (conflated > 0) this.#countConflated(session, conflated)
       const limit = limits[interest]!
       if (limit !== null) limit.nextTurnMs = nowMs + limit.intervalMs
+      if (view.hasFunctions) this.#cut(view, interest)
     }
     positions[interest] = view.end
     sentSeqs[interest] = view.seq
@@ -81,6 +82,7 @@ export class Handover {
     const conflated = isShown ? published - 1 : published
     if (conflated > 0) this.#countConflated(session, conflated)
     positions[interest] = view.end
+    if (view.hasFunctions) this.#cut(view, interest)
     this.#setSent(session, view, interest)
     // A mark alone is no update: the next one need not wait for it.
     const limit = limits[interest]!
@@ -168,6 +170,12 @@ export class Handover {
     }
     const kept = (flags[interest]! & (KEPT_FLAGS | UNSURE | SNAPSHOT_DUE)) | (session.codec === TERSE ? DEFINED : 0)
     flags[interest] = kept | (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
+  }
+
+  /** It stands behind all updates of the item's functions. */
+  #cut(view: View, interest: number): void {
+    this.#interests.bases[interest] = view.end
+    view.item.stretches?.cut()
   }
 
   /** The session has everything of the view. */

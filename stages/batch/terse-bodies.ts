@@ -20,6 +20,7 @@ import { NO_COLUMN, NO_VALUE } from '#src/domain/row-table.ts'
 import type { RowView } from '#src/domain/row-view.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
 import type { View } from '#src/domain/view.ts'
+import { type FunctionResults, RESULT_IS_STATE } from './function-results.ts'
 
 const NOT_THERE = -1
 
@@ -49,6 +50,7 @@ export function writeTerseState(
   since: number,
   fields: FieldTable,
   store: ValueStore,
+  results: FunctionResults | null,
 ): number {
   const { item, names } = view
   let next = beginUpdate(out, at, view.number, view.seq, since < 0, view.timeMs)
@@ -56,7 +58,11 @@ export function writeTerseState(
     for (let i = 0; i < item.fieldCount; i++) {
       if (item.changedAt[i]! <= since) continue
       const prefix = fields.prefixOf(item.fieldIds[i]!)
-      next = writePair(out, next, prefix, store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
+      const length = results === null ? RESULT_IS_STATE : results.find(item.fieldIds[i]!)
+      next =
+        length === RESULT_IS_STATE
+          ? writePair(out, next, prefix, store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
+          : writePair(out, next, prefix, results!.bytes, 0, length)
     }
     return endUpdate(out, next)
   }
@@ -68,7 +74,11 @@ export function writeTerseState(
       skipped++
       continue
     }
-    next = writeValue(out, next, skipped, store.bytes, item.blockOffsets[index]!, item.lengths[index]!)
+    const length = results === null ? RESULT_IS_STATE : results.find(fieldId)
+    next =
+      length === RESULT_IS_STATE
+        ? writeValue(out, next, skipped, store.bytes, item.blockOffsets[index]!, item.lengths[index]!)
+        : writeValue(out, next, skipped, results!.bytes, 0, length)
     skipped = 0
   }
   return endUpdate(out, next)

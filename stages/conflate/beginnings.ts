@@ -31,8 +31,13 @@ export class Beginnings {
 
   /** Merge and raw mode: one snapshot, of what the item is when it is sent. */
   #beginState(view: View, interest: number, hasSnapshot: boolean, isNew: boolean): boolean {
-    const { positions, sentSeqs, flags } = this.#interests
+    const { positions, bases, sentSeqs, flags } = this.#interests
     const { item } = view
+    if (view.hasFunctions) {
+      // What its fields come to is told from here on, so that all who begin here get the same in sum.
+      bases[interest] = item.position
+      item.stretches?.cut()
+    }
     // What the log has taken in since the view's last change did not concern it.
     const end = view.isLogged ? item.log!.end : view.end
     if (view.isShown && !isNew && !hasSnapshot) {

@@ -125,6 +125,7 @@ export class Conflate implements Stage {
     const { interests } = this
     this.merger = new Merger({
       interests,
+      fields: this.fields,
       store: this.store,
       logs: this.#logs,
       tables: this.#tables,

@@ -23,6 +23,8 @@ import {
   REPLICA_IS_STALE,
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
+import { NO_FUNCTION } from '#src/domain/field-functions.ts'
+import type { FieldTable } from '#src/domain/field-table.ts'
 import type { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { type Interests, LEFT } from '#src/domain/interests.ts'
 import type { Item, Source } from '#src/domain/item.ts'
@@ -36,12 +38,14 @@ import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { Beginnings } from './beginnings.ts'
+import { ItemStretches } from './item-stretches.ts'
 import type { LaneLink } from './links.ts'
 import type { Logs } from './logs.ts'
 import type { Tables } from './tables.ts'
 
 export interface MergeDeps {
   readonly interests: Interests
+  readonly fields: FieldTable
   readonly store: ValueStore
   readonly logs: Logs
   readonly tables: Tables
@@ -61,6 +65,7 @@ export class Merger {
   readonly #logs: Logs
   readonly #tables: Tables
   readonly #beginnings: Beginnings
+  readonly #stretches: ItemStretches
   readonly #wheel: TimingWheel
   readonly #metrics: ThreadMetrics
   readonly #fieldsMax: number
@@ -80,6 +85,7 @@ export class Merger {
     this.#logs = deps.logs
     this.#tables = deps.tables
     this.#beginnings = new Beginnings(deps.interests, deps.metrics)
+    this.#stretches = new ItemStretches(deps.interests, deps.fields)
     this.#wheel = deps.wheel
     this.#metrics = deps.metrics
     this.#fieldsMax = deps.fieldsMax
@@ -130,7 +136,9 @@ export class Merger {
     let isIncomplete = false
     if (isSnapshot) item.beginSnapshot()
     let at = start
+    const stretches = this.#stretches.of(item)
     for (let i = 0; i < fieldCount; i++) {
+      let isStored = true
       // A number that was never bound stands for a field that was refused before (NO_FIELD).
       const number = bytes[at]! | (bytes[at + 1]! << 8)
       const fieldId = lane.fields[number] ?? -1
@@ -138,7 +146,19 @@ export class Merger {
       const length = length16 === NULL_FIELD ? NULL_VALUE : length16
       at += FIELD_HEADER
       let index = fieldId < 0 ? -1 : item.indexOf(fieldId, i)
+      const column = stretches === null || fieldId < 0 ? NO_FUNCTION : this.#stretches.columnOf(item, fieldId)
+      if (column !== NO_FUNCTION && !stretches!.columns.accepts(column, bytes, at, length)) {
+        if (!lane.isPeer) this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_VALUE_INVALID')
+        refuseField(bytes, at - FIELD_HEADER)
+        if (length > 0) at += length
+        continue
+      }
       if (index >= 0 && item.holds(store, index, bytes, at, length)) {
+        // A value that comes again is one more to a function of all values.
+        if (column !== NO_FUNCTION) {
+          item.changedAt[index] = position
+          changed++
+        }
         if (isSnapshot) item.nameInSnapshot(index)
       } else {
         if (index < 0) {
@@ -157,6 +177,7 @@ export class Merger {
           item.changedAt[index] = position
           changed++
         } else {
+          isStored = false
           if (item.changedAt[index] === 0) item.removeLastField()
           if (lane.isPeer) {
             isIncomplete = true
@@ -166,6 +187,7 @@ export class Merger {
           }
         }
       }
+      if (column !== NO_FUNCTION && isStored) stretches!.note(position, column, bytes, at, length)
       if (length > 0) at += length
     }
     const removed = isSnapshot ? item.endSnapshot(store) : 0
@@ -239,6 +261,7 @@ export class Merger {
     for (const view of item.views) this.#conflateWaiting(view)
     item.clear(this.#store)
     item.isIncomplete = false
+    item.stretches?.clear()
     if ((state & REPLICA_HAS_ROWS) === 0) this.#tables.clear(item, this.position)
     item.seq = memory.doubles[double + 4]!
     item.rawSeq = memory.doubles[double + 5]!
@@ -336,6 +359,7 @@ export class Merger {
     item.deletedAt = item.markedAt
     item.clear(this.#store)
     this.#tables.clear(item, item.deletedAt)
+    item.stretches?.clear()
     item.deletions++
     for (const view of item.views) if (view.filter !== null) view.isIn = false
     item.isStale = false

@@ -63,6 +63,7 @@ export class Rewinder {
     for (let interest = session.first; interest < session.end; interest++) {
       const view = views[interest]!
       if (view.isLogged && this.#isLogLost(session, view, interest, position)) return 'POSITION_TOO_OLD'
+      if (view.hasFunctions && this.#isStretchLost(session, view, interest, position)) return 'POSITION_TOO_OLD'
     }
     return null
   }
@@ -149,9 +150,22 @@ export class Rewinder {
     return interests.positions[interest] !== NEEDS_SNAPSHOT && view.item.log!.pushedOutAt > position
   }
 
+  /** Whether what the item's functions come to behind the position is not known any more. */
+  #isStretchLost(session: Session, view: View, interest: number, position: number): boolean {
+    const { stretches } = view.item
+    if (stretches === null || this.#beganBehind(view, interest, position)) return false
+    if (this.#isLeftSince(interest, position)) return false
+    const { bases } = this.#deps.interests
+    const entry = session.left?.find(interest, position) ?? NOT_LEFT
+    const from = entry !== NOT_LEFT ? session.left!.baseOf(entry) : Math.min(position, bases[interest]!)
+    for (let column = 0; column < stretches.columns.count; column++) if (!stretches.hasFrom(column, from)) return true
+    return false
+  }
+
   #rewindState(view: View, interest: number, position: number): void {
     const { positions, bases, flags } = this.#deps.interests
     if (positions[interest]! > position) positions[interest] = position
+    if (view.hasFunctions && bases[interest]! > position) bases[interest] = position
     if (view.rows !== null && (bases[interest]! > position || (flags[interest]! & SNAPSHOT_DUE) !== 0)) {
       // A table that was begun to be sent since was whole then.
       positions[interest] = position

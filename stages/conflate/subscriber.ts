@@ -403,6 +403,7 @@ export class Subscriber {
       view.isIn = item.isKnown && view.filter.passesItem(item)
       view.turnedAt = merger.position
     }
+    view.hasFunctions = mode === 'merge' && (item.settings.functions?.hasAny(names) ?? false)
     item.addView(view)
     if (view.isLogged) {
       view.budget = logs.budget

@@ -81,7 +81,12 @@ export const ARROWS: readonly Arrow[] = [
   },
   {
     files: ['src/config/item-rules.ts'],
-    may: ['#src/domain/item-settings.ts', '#src/domain/names.ts', '#src/domain/session-request.ts', ...BASE],
+    may: [
+      ...['field-functions', 'item-settings', 'merge-function', 'names', 'session-request'].map(
+        name => `#src/domain/${name}.ts`,
+      ),
+      ...BASE,
+    ],
     message: 'What is set for items is told in words of the domain, and in no others.',
   },
   {

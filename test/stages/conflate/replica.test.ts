@@ -23,6 +23,7 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const table = new Interests()
   const merger = new Merger({
     interests: table,
+    fields: new FieldTable(8),
     store,
     logs: new Logs(1 << 16, store),
     tables: new Tables(makeConfig(), new FieldTable(8), store, () => 1),
