@@ -170,6 +170,14 @@ const RELATIONS: readonly Relation[] = [
     reason: 'with several core threads a replica begins with the whole item, as one record',
   },
   {
+    settings: ['peerRingBytes', 'tableBytesMax', 'coreThreads'],
+    problem: config =>
+      config.coreThreads === 1
+        ? null
+        : ringProblem('a table', config.tableBytesMax, 'peerRingBytes', config.peerRingBytes),
+    reason: 'with several core threads a replica begins with the whole table at once',
+  },
+  {
     settings: ['valueBytesMax', 'feedLineBytesMax', 'itemNameBytesMax', 'fieldNameBytesMax'],
     problem: config => {
       const length = config.valueBytesMax + config.itemNameBytesMax + config.fieldNameBytesMax + 64

@@ -288,10 +288,10 @@ const items = {
     'Rows of an item that is a table. An operation that would add one more is refused.',
   ),
   tableBytesMax: bytes(
-    4 * MIB,
+    2 * MIB,
     64 * KIB,
     256 * MIB,
-    'What the keys and values of one table take. With several core threads a whole table crosses a ring.',
+    'What the keys and values of one table take, 72 bytes a row and 4 a value beside their own. With several core threads a whole table crosses a ring.',
   ),
   tableDeletedRowsMax: integer(
     'rows',

@@ -5,7 +5,7 @@
  * A row that was deleted keeps its number and key as long as a view remembers it (`hold`), so that whoever is behind can be
  * told; the same key comes back under the same number.
  *
- * Bounds: `bytesMax` bytes of keys and values, `columnsMax` columns. Who makes rows bounds their number; those that are only
+ * Bounds: `bytesMax` bytes of keys and values, with what they take beside their own when they cross a ring, `columnsMax` columns. Who makes rows bounds their number; those that are only
  * remembered are bounded by the views.
  *
  * Invariants:
@@ -26,6 +26,9 @@ export const NO_VALUE = -2
 export const NO_COLUMN = -1
 
 const START_ROWS = 8
+/** What a row and a value take in a ring beside the bytes of key and value. */
+const ROW_BYTES = 72
+const VALUE_BYTES = 4
 /** The store's blocks begin at multiples of 8, so that a number of 32 bits tells where. */
 const BLOCK_UNIT = 8
 const EMPTY = -1
@@ -43,7 +46,7 @@ interface Column {
 export class RowTable {
   /** Field ids, in the order of their first use. */
   readonly columns: Column[] = []
-  /** Of rows and of the bytes of keys and values. */
+  /** Rows that live; and bytes, those of rows that are only remembered among them. */
   count = 0
   byteCount = 0
   /** Rows up to here have had a number. */
@@ -106,12 +109,12 @@ export class RowTable {
       return known
     }
     const bits = ValueStore.classOf(length)
-    if (this.byteCount + length > this.#bytesMax) return ROWS_NO_ROOM
+    if (this.byteCount + ROW_BYTES + length > this.#bytesMax) return ROWS_NO_ROOM
     const block = this.#store.allocate(bits)
     if (block === NO_ROOM) return ROWS_NO_ROOM
     const row = this.#free.pop() ?? this.#newRow()
     copyBytes(bytes, offset, this.#store.bytes, block, length)
-    this.byteCount += length
+    this.byteCount += ROW_BYTES + length
     this.#keyBlocks[row] = block / BLOCK_UNIT
     this.#keyClasses[row] = bits
     this.#keyLengths[row] = length
@@ -171,7 +174,7 @@ export class RowTable {
     const cells = this.columns[column]!
     const before = cells.lengths[row]!
     if (length > 0) {
-      if (this.byteCount + length - Math.max(0, before) > this.#bytesMax) return false
+      if (this.byteCount + takenBy(length) - takenBy(before) > this.#bytesMax) return false
       const bits = ValueStore.classOf(length)
       if (before <= 0 || cells.classes[row] !== bits) {
         const block = this.#store.allocate(bits)
@@ -184,7 +187,7 @@ export class RowTable {
     } else if (before > 0) {
       this.#store.free(cells.blocks[row]! * BLOCK_UNIT, cells.classes[row]!)
     }
-    this.byteCount += Math.max(0, length) - Math.max(0, before)
+    this.byteCount += takenBy(length) - takenBy(before)
     cells.lengths[row] = length
     cells.changedAt[row] = position
     return true
@@ -196,6 +199,7 @@ export class RowTable {
     if (cells.lengths[row] === NO_VALUE) return false
     this.put(column, row, EMPTY_BYTES, 0, NULL_VALUE, position)
     cells.lengths[row] = NO_VALUE
+    this.byteCount -= VALUE_BYTES
     return true
   }
 
@@ -224,7 +228,7 @@ export class RowTable {
   #forget(row: number): void {
     this.#unplace(row)
     this.#store.free(this.keyOffset(row), this.#keyClasses[row]!)
-    this.byteCount -= this.#keyLengths[row]!
+    this.byteCount -= ROW_BYTES + this.#keyLengths[row]!
     this.#free.push(row)
   }
 
@@ -275,6 +279,10 @@ export class RowTable {
 }
 
 const EMPTY_BYTES = Buffer.alloc(0)
+
+function takenBy(length: number): number {
+  return length === NO_VALUE ? 0 : VALUE_BYTES + Math.max(0, length)
+}
 
 function hashOf(bytes: Buffer, offset: number, length: number): number {
   let hash = HASH_START

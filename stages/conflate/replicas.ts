@@ -247,15 +247,14 @@ export class Replicas {
     return true
   }
 
-  /** Sends the rows of a table, all or none: they and what follows in `lengthBehind` bytes find room at once. */
+  /** Sends the rows of a table, all or none: they and what follows in `lengthBehind` bytes find room at once (config/check.ts). */
   #sendRows(peer: PeerLink, item: Item, table: RowTable, wish: number, lengthBehind: number): boolean {
     for (const { fieldId } of table.columns) if (!this.#bindField(peer, fieldId)) return false
     const [keyId, commandId] = [this.#fields.find('key'), this.#fields.find('command')]
     if (table.count === 0) return true
     if (!this.#bindField(peer, keyId) || !this.#bindField(peer, commandId)) return false
-    const rowBytes = REPLICA_ROW_BYTES + table.columns.length * FIELD_HEADER
     const producer = peer.data
-    if (claimOrAwait(producer, table.byteCount + table.count * rowBytes + lengthBehind) < 0) return false
+    if (!hasRoomFor(producer, table.byteCount + lengthBehind)) return false
     let isFirst = true
     for (let row = 0; row < table.end; row++) {
       if (!table.isAlive(row)) continue
@@ -306,8 +305,15 @@ export class Replicas {
 }
 
 const ADD = Buffer.from('ADD')
-/** What a row takes in a ring beside its key and values: its record, key, command, and the ring's own header. */
-const REPLICA_ROW_BYTES = 64
+
+/** Whether records of so many bytes find room one behind the other; where not, asks to be woken when there is some. */
+function hasRoomFor(producer: RecordProducer, bytes: number): boolean {
+  const isRoom = () =>
+    producer.capacity - ((producer.position() - producer.consumed()) | 0) >= bytes + producer.recordBytesMax
+  if (isRoom()) return true
+  producer.awaitRoom()
+  return isRoom()
+}
 
 /** `length` below 0 is null. Returns the offset behind. */
 function writeField(out: Buffer, at: number, fieldId: number, from: Buffer, offset: number, length: number): number {

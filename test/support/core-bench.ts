@@ -57,6 +57,10 @@ export interface StreamRecord {
   readonly stale?: boolean
   readonly deleted?: true
   readonly lost?: number
+  readonly key?: string
+  readonly command?: 'ADD' | 'UPDATE' | 'DELETE'
+  readonly cleared?: true
+  readonly snapshotEnd?: true
 }
 
 const QUEUE_BYTES = 1 << 20

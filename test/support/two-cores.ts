@@ -128,17 +128,30 @@ export class TwoCores {
 
   /** The records that have come from a core, whoever they are for; they count as taken at once. */
   take(core: number): StreamRecord[] {
-    const records: StreamRecord[] = []
+    return this.#drain(core).flatMap(({ records }) => records)
+  }
+
+  /** The same by slot: what is for several connections comes for each. */
+  takeBySlot(core: number): [slot: number, records: StreamRecord[]][] {
+    return this.#drain(core).flatMap(({ slots, records }) =>
+      slots.map((slot): [number, StreamRecord[]] => [slot, records]),
+    )
+  }
+
+  #drain(core: number): { slots: number[]; records: StreamRecord[] }[] {
+    const flushes: { slots: number[]; records: StreamRecord[] }[] = []
     const { consumer } = this.#outs[core]!
     consumer.drain((type, offset) => {
       if (type !== FLUSH) return true
       const words = consumer.memory.words.subarray(offset >> 2)
       const [count, length] = [words[0]!, words[1]!]
       const start = offset + FLUSH_CONNECTIONS + count * 8
-      records.push(...recordsOf(withoutOwn(consumer.memory.bytes.toString('utf8', start, start + length))))
-      for (let i = 0; i < count; i++) this.#inFlight.subtract(words[(FLUSH_CONNECTIONS >> 2) + 2 * i]!, length)
+      const slots = Array.from({ length: count }, (_, i) => words[(FLUSH_CONNECTIONS >> 2) + 2 * i]!)
+      for (const slot of slots) this.#inFlight.subtract(slot, length)
+      const records = recordsOf(withoutOwn(consumer.memory.bytes.toString('utf8', start, start + length)))
+      flushes.push({ slots, records })
       return true
     }, Number.POSITIVE_INFINITY)
-    return records
+    return flushes
   }
 }

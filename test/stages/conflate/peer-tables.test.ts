@@ -1,0 +1,85 @@
+/** Tables on core threads that are not their homes: replicas come with their rows, and stay the same. */
+
+import test from 'ava'
+
+import type { StreamRecord } from '#test/support/core-bench.ts'
+import { Random, seedOr } from '#test/support/random.ts'
+import { type RowFields, TableClient, TableModel } from '#test/support/table-client.ts'
+import { TwoCores } from '#test/support/two-cores.ts'
+
+const COMMAND = { mode: 'command' } as const
+
+function told(records: readonly StreamRecord[]): string[] {
+  return records.map(({ key, command, fields, cleared, snapshotEnd }) => {
+    if (command !== undefined) return `${command} ${key} ${Object.values(fields ?? {}).join()}`.trim()
+    return cleared === true ? 'cleared' : snapshotEnd === true ? 'end' : 'other'
+  })
+}
+
+test('[I23] a replica of a table begins with all of its rows, and gets every operation behind them', t => {
+  const item = TwoCores.itemAt(0)
+  const bench = new TwoCores()
+  const put = (fields: RowFields) => bench.feed({ item, mode: 'command', fields })
+  put({ key: 'a', command: 'ADD', price: '1', size: null })
+  put({ key: 'b', command: 'ADD', price: '2' })
+  put({ key: 'c', command: 'ADD' })
+  put({ key: 'b', command: 'DELETE' })
+  bench.settle()
+  bench.open(1, 0, [item], COMMAND)
+  bench.settle()
+  // Before the replica has come the table is told as an empty one.
+  t.deepEqual(told(bench.take(1)).slice(-4), ['cleared', 'ADD a 1,', 'ADD c', 'end'])
+  put({ key: 'a', command: 'UPDATE', price: '3' })
+  put({ key: 'c', command: 'DELETE' })
+  bench.settle()
+  t.deepEqual(told(bench.take(1)), ['UPDATE a 3', 'DELETE c'])
+  bench.feed({ item, deleted: true })
+  bench.settle()
+  t.deepEqual(told(bench.take(1)), ['other'])
+})
+
+test("[I23] however operations and readers come, the tables of both cores are the feed's", t => {
+  const seed = seedOr(20_261_501)
+  for (let run = 0; run < 60; run++) {
+    const random = new Random(seed + run)
+    const item = TwoCores.itemAt(0)
+    const bench = new TwoCores()
+    const model = new TableModel()
+    const clients: { core: number; slot: number; table: TableClient }[] = []
+    for (let step = 0; step < 60; step++) {
+      if (random.chance(0.1) && clients.length < 6) {
+        const core = random.int(2)
+        const slot = clients.length
+        bench.open(core, slot, [item], COMMAND)
+        clients.push({ core, slot, table: new TableClient() })
+      }
+      const key = `k${random.int(8)}`
+      const command = random.pick(['ADD', 'UPDATE', 'DELETE'])
+      const values: RowFields =
+        command === 'DELETE' ? {} : { price: String(random.int(9)), size: String(random.int(9)) }
+      const operation = random.chance(0.02) ? { command: 'CLEAR' } : { key, command, ...values }
+      bench.feed({ item, mode: 'command', fields: operation })
+      model.apply(operation)
+      if (random.chance(0.3)) bench.settle()
+      for (const core of [0, 1]) {
+        for (const [slot, records] of bench.takeBySlot(core)) {
+          for (const record of records) clients.find(one => one.slot === slot)!.table.take(record)
+        }
+      }
+    }
+    bench.settle()
+    for (const core of [0, 1]) {
+      for (const [slot, records] of bench.takeBySlot(core)) {
+        for (const record of records) clients.find(one => one.slot === slot)!.table.take(record)
+      }
+    }
+    for (const { core, table } of clients) {
+      t.deepEqual(table.faults, [], `core ${core}; SEED=${random.seed}`)
+      t.deepEqual(
+        new Map([...table.rows].toSorted()),
+        new Map([...model.rows].toSorted()),
+        `core ${core}; SEED=${random.seed}`,
+      )
+    }
+  }
+})
