@@ -58,19 +58,24 @@ export class LogLack {
       takeDefinition(draft, this.#interests, view, interest)
       if (!draft.endUnit()) return false
     }
+    let seq = firstSeq
     for (let position = start; position < end; position++) {
       const isUpdate = log.kindAt(position) <= ENTRY_SNAPSHOT
       if (isUpdate && !concerns(view, log, position)) continue
       draft.beginUnit(tag)
-      const body = bodies.entry(view, codec, log, position, this.seq + 1)
+      const body = bodies.entry(view, codec, log, position, seq + 1)
       if (isUpdate) draft.takeUpdate(body)
       else draft.take(body)
-      this.position = position
-      if (!draft.endUnit()) return false
-      if (isUpdate) this.seq++
+      if (!draft.endUnit()) {
+        this.position = position
+        this.seq = seq
+        return false
+      }
+      if (isUpdate) seq++
       else this.isStaleTold = log.kindAt(position) === ENTRY_STALE
     }
     this.position = end
+    this.seq = seq
     if ((flag & SNAPSHOT_DUE) !== 0) {
       const isStale = view.item.isKnown && view.item.isStale
       draft.beginUnit(tag)
