@@ -39,7 +39,11 @@ export function listenForStop(): StopRequest {
  */
 export function untilStopped(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve()
+    if (signal.aborted) {
+      // Nobody waits for it any more, also not for its failure.
+      promise.catch(() => {})
+      return resolve()
+    }
     const end = (): void => {
       signal.removeEventListener('abort', end)
       resolve()

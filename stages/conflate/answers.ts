@@ -86,6 +86,7 @@ export class Answers {
       snapshot: true,
       ...(Number.isNaN(item.timeMs) ? {} : { time: item.timeMs }),
       ...(item.isStale ? { stale: true } : {}),
+      ...(item.table === null ? {} : { rows: item.table.count }),
     }
     const fields: string[] = []
     for (let i = 0; i < item.fieldCount; i++) fields.push(this.#fieldText(item, i))

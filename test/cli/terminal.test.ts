@@ -62,6 +62,8 @@ test('[N11] waiting ends with the promise or the signal, and leaves no listener 
   controller.abort()
   await Promise.all([waiting, sleeping])
   await untilStopped(never, controller.signal)
+  // Found: a failure behind the end ended the program.
+  await untilStopped(Promise.reject(new Error('late')), controller.signal)
   await sleep(1_000_000_000, controller.signal)
   t.pass()
 })
