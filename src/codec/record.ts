@@ -47,6 +47,11 @@ export const HANDLES = 12
  */
 export const REPLICA_ROW = 14
 /**
+ * Core → core, before the REPLICA that they belong to: an entry of a log that is kept. As UPDATE; word 1 1 = the first one; word 2
+ * the INTEREST it answers; word 3 the kind of the entry (item-log.ts).
+ */
+export const REPLICA_ENTRY = 15
+/**
  * A message is done with, to the core that sent it: word 0 slot, word 1 the core's number of the message, then JSON text
  * (UTF-8, no white space between tokens): `{"result":…}` or `{"error":"…"}` by the feed, ANSWERED_GONE or ANSWERED_BUSY by
  * the lane. It may come when the core has given the message up (its time was over, its feed is down): it is for nobody then.

@@ -24,6 +24,7 @@ import {
   FEED_UP,
   HANDLES,
   REPLICA,
+  REPLICA_ENTRY,
   REPLICA_ROW,
   REPLICA_STALE,
   readText,
@@ -354,10 +355,12 @@ export class Conflate implements Stage {
         if (item.isAsked && item.isKnown) this.items.notePublished(item)
         return true
       }
-      case REPLICA_ROW: {
+      case REPLICA_ROW:
+      case REPLICA_ENTRY: {
         const item = this.items.find(lane.items[memory.words[offset >> 2]!]!.name)
-        if (item !== null && item.wish === memory.words[(offset >> 2) + 2])
-          this.merger.replicaRow(lane, item, memory, offset, length)
+        if (item === null || item.wish !== memory.words[(offset >> 2) + 2]) return true
+        if (type === REPLICA_ROW) this.merger.replicaRow(lane, item, memory, offset, length)
+        else this.#logs.takeEntry(lane, item, memory, offset, length, this.merger.advance())
         return true
       }
       case REPLICA_STALE: {

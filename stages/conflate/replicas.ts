@@ -25,7 +25,6 @@ import {
   REPLICA_HAS_ROWS,
   REPLICA_IS_KNOWN,
   REPLICA_IS_STALE,
-  REPLICA_ROW,
   REPLICA_STALE,
   textBytesMax,
   UNBOUND,
@@ -34,16 +33,17 @@ import {
 } from '#src/codec/record.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import type { Item } from '#src/domain/item.ts'
-import { NO_VALUE, type RowTable } from '#src/domain/row-table.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import { claimOrAwait, type RecordMemory, type RecordProducer } from '#src/ring/queue.ts'
+import { claimOrAwait, type RecordMemory } from '#src/ring/queue.ts'
 import type { LaneLink, PeerLink } from './links.ts'
+import { ReplicaParts, writeField } from './replica-parts.ts'
 
 export class Replicas {
   readonly #peers: readonly PeerLink[]
   readonly #fields: FieldTable
   readonly #store: ValueStore
   readonly #claims: number[] = []
+  readonly #parts: ReplicaParts
   /** Replicas that this core has asked for, ever. */
   #wishes = 0
 
@@ -51,6 +51,7 @@ export class Replicas {
     this.#peers = peers
     this.#fields = fields
     this.#store = store
+    this.#parts = new ReplicaParts(fields, store, (peer, fieldId) => this.#bindField(peer, fieldId))
   }
 
   /** Claims room for an update or deletion at all replicas, or returns false. Nothing else is offered before forward. */
@@ -225,7 +226,7 @@ export class Replicas {
     if (bind < 0) return false
     producer.memory.words[bind >> 2] = item.id
     producer.commit(BIND_ITEM, 4 + writeText(producer.memory, bind + 4, content))
-    if (item.table !== null && !this.#sendRows(peer, item, item.table, wish, length)) return false
+    if (!this.#parts.send(peer, item, wish, length)) return false
     const claim = claimOrAwait(producer, length)
     if (claim < 0) return false
     const { bytes, words, doubles } = producer.memory
@@ -246,81 +247,4 @@ export class Replicas {
     producer.commit(REPLICA, length)
     return true
   }
-
-  /** Sends the rows of a table, all or none: they and what follows in `lengthBehind` bytes find room at once (config/check.ts). */
-  #sendRows(peer: PeerLink, item: Item, table: RowTable, wish: number, lengthBehind: number): boolean {
-    for (const { fieldId } of table.columns) if (!this.#bindField(peer, fieldId)) return false
-    const [keyId, commandId] = [this.#fields.find('key'), this.#fields.find('command')]
-    if (table.count === 0) return true
-    if (!this.#bindField(peer, keyId) || !this.#bindField(peer, commandId)) return false
-    const producer = peer.data
-    if (!hasRoomFor(producer, table.byteCount + lengthBehind)) return false
-    let isFirst = true
-    for (let row = 0; row < table.end; row++) {
-      if (!table.isAlive(row)) continue
-      this.#sendRow(producer, item, table, row, wish, isFirst, keyId, commandId)
-      isFirst = false
-    }
-    return true
-  }
-
-  #sendRow(
-    producer: RecordProducer,
-    item: Item,
-    table: RowTable,
-    row: number,
-    wish: number,
-    isFirst: boolean,
-    keyId: number,
-    commandId: number,
-  ): void {
-    let length = UPDATE_FIELDS + 2 * FIELD_HEADER + table.keyLength(row) + ADD.length
-    let fieldCount = 2
-    for (let column = 0; column < table.columns.length; column++) {
-      const valueLength = table.valueLength(column, row)
-      if (valueLength === NO_VALUE) continue
-      fieldCount++
-      length += FIELD_HEADER + Math.max(0, valueLength)
-    }
-    const claim = producer.claim(length)
-    const { bytes, words, doubles } = producer.memory
-    const word = claim >> 2
-    words[word] = item.id
-    words[word + 1] = isFirst ? 1 : 0
-    words[word + 2] = wish
-    words[word + 3] = fieldCount
-    doubles[(claim >> 3) + 2] = Number.NaN
-    doubles[(claim >> 3) + 3] = Number.NaN
-    const store = this.#store.bytes
-    let at = writeField(bytes, claim + UPDATE_FIELDS, commandId, ADD, 0, ADD.length)
-    at = writeField(bytes, at, keyId, store, table.keyOffset(row), table.keyLength(row))
-    for (let column = 0; column < table.columns.length; column++) {
-      const valueLength = table.valueLength(column, row)
-      if (valueLength === NO_VALUE) continue
-      const fieldId = table.columns[column]!.fieldId
-      at = writeField(bytes, at, fieldId, store, table.valueOffset(column, row), valueLength)
-    }
-    producer.commit(REPLICA_ROW, length)
-  }
-}
-
-const ADD = Buffer.from('ADD')
-
-/** Whether records of so many bytes find room one behind the other; where not, asks to be woken when there is some. */
-function hasRoomFor(producer: RecordProducer, bytes: number): boolean {
-  const isRoom = () =>
-    producer.capacity - ((producer.position() - producer.consumed()) | 0) >= bytes + producer.recordBytesMax
-  if (isRoom()) return true
-  producer.awaitRoom()
-  return isRoom()
-}
-
-/** `length` below 0 is null. Returns the offset behind. */
-function writeField(out: Buffer, at: number, fieldId: number, from: Buffer, offset: number, length: number): number {
-  const length16 = length < 0 ? NULL_FIELD : length
-  out[at] = fieldId & 0xff
-  out[at + 1] = fieldId >> 8
-  out[at + 2] = length16 & 0xff
-  out[at + 3] = length16 >> 8
-  return copyBytes(from, offset, out, at + FIELD_HEADER, Math.max(0, length))
 }

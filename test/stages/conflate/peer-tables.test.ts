@@ -38,6 +38,24 @@ test('[I23] a replica of a table begins with all of its rows, and gets every ope
   t.deepEqual(told(bench.take(1)), ['other'])
 })
 
+test('[I24] a replica of an item with a history takes it over, and goes on behind it', t => {
+  const item = TwoCores.itemAt(0)
+  const itemRules = JSON.stringify([{ items: item, history: 3 }])
+  const bench = new TwoCores({ itemRules }, { itemRules })
+  const ids = () => bench.take(1).map(({ fields, snapshotEnd }) => fields?.id ?? (snapshotEnd ? 'end' : 'other'))
+  for (let id = 0; id < 5; id++) bench.feed({ item, fields: { id: String(id), [`f${id}`]: null } })
+  bench.settle()
+  bench.open(1, 0, [item], { mode: 'distinct' })
+  bench.settle()
+  t.deepEqual(ids().slice(-4), ['2', '3', '4', 'end'])
+  bench.feed({ item, fields: { id: '5' } })
+  bench.settle()
+  t.deepEqual(ids(), ['5'])
+  bench.open(1, 1, [item], { mode: 'distinct', historyMax: 4 })
+  bench.settle()
+  t.deepEqual(ids(), ['2', '3', '4', '5', 'end'])
+})
+
 test("[I23] however operations and readers come, the tables of both cores are the feed's", t => {
   const seed = seedOr(20_261_501)
   for (let run = 0; run < 60; run++) {
