@@ -1,7 +1,17 @@
 /** What waits for a session, as /sessions and /metrics show it: counted by a walk over its interests. */
 
-import { type Interests, NONE } from './interests.ts'
+import { HAS_ITEM, type Interests, NONE } from './interests.ts'
 import type { Session } from './session.ts'
+import { changedCount, type View } from './view.ts'
+
+/** Merge mode: whether an update is due, be it a change or the whole value. Values may pass a filter anew and be what they were. */
+export function lacksUpdate({ positions, flags, deletions }: Interests, view: View, interest: number): boolean {
+  const { item } = view
+  if (!view.isShown) return false
+  const position = positions[interest]!
+  const hasItem = (flags[interest]! & HAS_ITEM) !== 0 && deletions[interest] === item.deletions
+  return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
+}
 
 /** How many updates. */
 export function waitingOf(interests: Interests, session: Session): number {

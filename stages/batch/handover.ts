@@ -27,6 +27,7 @@ import { NOTHING } from '#src/domain/row-view.ts'
 import type { Session } from '#src/domain/session.ts'
 import { TableLag } from '#src/domain/table-start.ts'
 import type { View } from '#src/domain/view.ts'
+import { lacksUpdate } from '#src/domain/waiting.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { Parts } from './flush-groups.ts'
 import { lostBy } from './log-lack.ts'
@@ -76,17 +77,18 @@ export class Handover {
 
   merge(session: Session, view: View, interest: number, nowMs: number): void {
     const { sentSeqs, positions, limits } = this.#interests
-    const { isShown } = view
+    // Where nothing decides but the values that are shown, what was published is a change of them.
+    const isSent = view.filter === null ? view.isShown : lacksUpdate(this.#interests, view, interest)
     if ((this.#interests.flags[interest]! & LEFT) !== 0) this.#noteLeft(session, interest)
     const published = view.seq - sentSeqs[interest]!
-    const conflated = isShown ? published - 1 : published
+    const conflated = isSent ? published - 1 : published
     if (conflated > 0) this.#countConflated(session, conflated)
     positions[interest] = view.end
     if (view.hasFunctions) this.#cut(view, interest)
     this.#setSent(session, view, interest)
     // A mark alone is no update: the next one need not wait for it.
     const limit = limits[interest]!
-    if (limit !== null && published > 0 && isShown) limit.nextTurnMs = nowMs + limit.intervalMs
+    if (limit !== null && published > 0 && isSent) limit.nextTurnMs = nowMs + limit.intervalMs
   }
 
   /** Returns true when the subscription is to end because it lost updates. */
@@ -120,7 +122,9 @@ export class Handover {
     this.#interests.bases[interest] = view.end
     this.#setSent(session, view, interest)
     const limit = limits[interest]!
-    if (limit !== null && due > 0) limit.nextTurnMs = nowMs + limit.intervalMs
+    // What is left of a table that was sent in parts may be no row.
+    const isLastPart = this.#lag.isSending && this.#lag.from !== NOTHING
+    if (limit !== null && (due > 0 || isLastPart)) limit.nextTurnMs = nowMs + limit.intervalMs
   }
 
   /** A part of a table: `seq` is how many rows. */

@@ -20,6 +20,8 @@ export class LogLack {
   isStaleTold = false
   /** Updates that it was told are lost. */
   lost = 0
+  /** What was taken tells what the view's number stands for. */
+  #isDefined = false
 
   constructor(draft: Draft, interests: Interests) {
     this.#draft = draft
@@ -36,9 +38,11 @@ export class LogLack {
     this.seq = sentSeqs[interest]!
     this.isStaleTold = (flags[interest]! & STALE_TOLD) !== 0
     this.lost = 0
+    this.#isDefined = false
     if (view.mode === 'distinct') {
       const lost = lostBy(this.#interests, view, interest)
-      if (lost > 0 && !this.#takeLost(view, log, interest, tag, lost)) return false
+      // Where the log has pushed out marks only, nothing is lost but where they stood.
+      if ((lost > 0 || start < log.first) && !this.#takeLost(view, log, interest, tag, lost)) return false
     } else if (start < log.first) {
       return this.#takeAnew(view, interest, tag, lostBy(this.#interests, view, interest))
     }
@@ -53,7 +57,7 @@ export class LogLack {
     const firstSeq = this.seq
     const firstToken = groups.tokenCount
     const flag = this.#interests.flags[interest]!
-    if (codec === TERSE && (flag & DEFINED) === 0 && this.lost === 0) {
+    if (codec === TERSE && (flag & DEFINED) === 0 && !this.#isDefined) {
       draft.beginUnit(tag)
       takeDefinition(draft, this.#interests, view, interest)
       if (!draft.endUnit()) return false
@@ -77,10 +81,10 @@ export class LogLack {
     this.position = end
     this.seq = seq
     if ((flag & SNAPSHOT_DUE) !== 0) {
-      const isStale = view.item.isKnown && view.item.isStale
+      const { item } = view
       draft.beginUnit(tag)
-      // What made it stale may lie before its history.
-      if (isStale !== this.isStaleTold) draft.take(bodies.stale(view, codec, isStale))
+      // A history that began behind its item's mark has not told it.
+      if (item.isKnown && item.isStale !== this.isStaleTold) draft.take(bodies.stale(view, codec, item.isStale))
       draft.take(bodies.snapshotEnd(view, codec))
       return draft.endUnit()
     }
@@ -92,7 +96,7 @@ export class LogLack {
     return true
   }
 
-  /** Distinct mode: says how many updates are lost, and what their marks came to; then stands behind them. */
+  /** Distinct mode: says how many updates are lost, if any, and what the marks up to then came to; then stands behind them. */
   #takeLost(view: View, log: ItemLog, interest: number, tag: number, lost: number): boolean {
     const draft = this.#draft
     const { bodies, codec } = draft
@@ -102,7 +106,7 @@ export class LogLack {
     const wasStale = isStaleBefore(log, start, item.isStale)
     draft.beginUnit(tag)
     takeDefinition(draft, this.#interests, view, interest)
-    draft.take(bodies.lost(view, codec, lost))
+    if (lost > 0) draft.take(bodies.lost(view, codec, lost))
     const isDeleted = deletions[interest]! + deletionsFrom(log, start) !== item.deletions
     if (isDeleted) draft.take(bodies.deleted(view, codec))
     if (isDeleted || wasStale !== this.isStaleTold) draft.take(bodies.stale(view, codec, wasStale))
@@ -111,6 +115,7 @@ export class LogLack {
     this.seq += lost
     this.isStaleTold = wasStale
     this.lost = lost
+    this.#isDefined = true
     return true
   }
 
@@ -127,15 +132,18 @@ export class LogLack {
     if (lost > 0) draft.take(bodies.lost(view, codec, lost))
     const isBeginning = positions[interest] === NEEDS_SNAPSHOT
     if (isBeginning || lost === 0 || owners[interest]!.onLost === 'snapshot') {
-      if (view.isShown) {
-        // Where the log has pushed out marks only, the values are those that the session has.
-        if (isBeginning || lost > 0) draft.takeUpdate(bodies.snapshot(view, codec))
-        // Marks went with the log's end: what they came to is told.
-        const isMarksOnly = lost === 0 && !isBeginning
-        if (isMarksOnly || isMarkUntold(flag, item)) draft.take(bodies.stale(view, codec, item.isStale))
-      } else if (!item.isKnown && ((flag & HAS_ITEM) !== 0 || lost > 0)) {
-        draft.take(bodies.deleted(view, codec))
-      }
+      // Where the log has pushed out marks only, the values are those that the session has.
+      const isMarksOnly = lost === 0 && !isBeginning
+      const hadItem = (flag & HAS_ITEM) !== 0
+      // Where it has ended and begun again otherwise, its new value tells.
+      const isDeleted = item.isKnown
+        ? isMarksOnly && hadItem && this.#interests.deletions[interest] !== item.deletions
+        : hadItem || lost > 0
+      if (isDeleted) draft.take(bodies.deleted(view, codec))
+      if (view.isShown && !isMarksOnly) draft.takeUpdate(bodies.snapshot(view, codec))
+      // Marks went with the log's end: what they came to is told.
+      const isMarkTold = isMarkUntold(flag, item) || (isMarksOnly && view.isShown) || (isDeleted && item.isStale)
+      if (item.isKnown && isMarkTold) draft.take(bodies.stale(view, codec, item.isStale))
     }
     if ((flag & SNAPSHOT_DUE) !== 0) draft.take(bodies.snapshotEnd(view, codec))
     return draft.endUnit()

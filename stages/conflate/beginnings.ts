@@ -24,7 +24,8 @@ export class Beginnings {
     const isWanted = owners[interest]!.hasSnapshot
     const hasSnapshot = isWanted && item.settings.hasSnapshot
     deletions[interest] = item.deletions
-    if (view.rows !== null) return this.#beginTable(view, interest, view.rows.count)
+    // Rows of a replica come before it is known that it has any.
+    if (view.rows !== null) return this.#beginTable(view, interest, item.isKnown ? view.rows.count : 0)
     if (view.mode === 'distinct') return this.#beginHistory(view, interest, isWanted, hasSnapshot, isNew)
     return this.#beginState(view, interest, hasSnapshot, isNew)
   }

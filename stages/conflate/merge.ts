@@ -121,7 +121,9 @@ export class Merger {
     const start = offset + UPDATE_FIELDS
     const isRow = item.settings.isTable ?? (flags & FLAG_ROW) !== 0
     if (isRow) {
-      const problem = this.#tables.check(lane, bytes, start, offset + length)
+      const problem =
+        this.#tables.check(lane, bytes, start, offset + length) ??
+        (isSnapshot ? null : this.#tables.checkFields(lane, item, bytes, start, offset + length))
       if (problem !== null) {
         if (!lane.isPeer) this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
         return

@@ -29,7 +29,8 @@ import { NOT_LEFT } from '#src/domain/left-log.ts'
 import { concerns } from '#src/domain/log-reach.ts'
 import type { Session } from '#src/domain/session.ts'
 import { TableLag } from '#src/domain/table-start.ts'
-import { changedCount, type View } from '#src/domain/view.ts'
+import type { View } from '#src/domain/view.ts'
+import { lacksUpdate } from '#src/domain/waiting.ts'
 import type { ClientErrorCode } from '#src/errors.ts'
 
 export interface RewindDeps {
@@ -186,14 +187,17 @@ export class Rewinder {
     const first = log.firstBehind(position)
     if (sent === NEEDS_SNAPSHOT || sent <= first) return
     let updates = 0
+    let deletions = 0
     let firstMark = -1
     for (let at = first; at < sent; at++) {
       const kind = log.kindAt(at)
       if (kind <= ENTRY_SNAPSHOT) updates += concerns(view, log, at) ? 1 : 0
       else if (firstMark < 0) firstMark = kind
+      if (kind === ENTRY_DELETED) deletions++
     }
     interests.positions[interest] = first
     interests.sentSeqs[interest]! -= updates
+    interests.deletions[interest]! -= deletions
     if (firstMark === ENTRY_FRESH) interests.flags[interest]! |= STALE_TOLD
     if (firstMark === ENTRY_STALE) interests.flags[interest]! &= ~STALE_TOLD
     if (firstMark === ENTRY_DELETED) interests.flags[interest]! |= UNSURE
@@ -243,14 +247,6 @@ export class Rewinder {
     const waiting = view.seq - interests.sentSeqs[interest]!
     if (waiting > 0) this.#deps.onConflated(session, waiting)
   }
-}
-
-function lacksUpdate(interests: Interests, view: View, interest: number): boolean {
-  const { item } = view
-  if (!view.isShown) return false
-  const position = interests.positions[interest]!
-  const hasItem = (interests.flags[interest]! & HAS_ITEM) !== 0 && interests.deletions[interest] === item.deletions
-  return !hasItem || position < item.replacedAt || changedCount(view, position) > 0
 }
 
 /** Logged: the next update is not an entry of the log. */

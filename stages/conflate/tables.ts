@@ -96,6 +96,17 @@ export class Tables {
     return this.#keyLength <= 0 ? 'FEED_KEY_MISSING' : ROW_GOOD
   }
 
+  /** An operation of whose fields the item cannot have all, its key and command among them, is refused whole. */
+  checkFields(lane: LaneLink, item: Item, bytes: Buffer, start: number, end: number): FeedErrorCode | null {
+    let count = item.fieldCount
+    for (let at = start, index = 0; at < end; index++) {
+      const fieldId = fieldIdAt(lane, bytes, at)
+      if (fieldId >= 0 && item.indexOf(fieldId, index) < 0) count++
+      at += FIELD_HEADER + Math.max(0, lengthAt(bytes, at))
+    }
+    return count > this.#settings.fieldsMax ? 'FEED_FIELDS_TOO_MANY' : ROW_GOOD
+  }
+
   /** Carries out the operation that was checked last. Returns what was refused of it, or ROW_GOOD. */
   apply(
     lane: LaneLink,

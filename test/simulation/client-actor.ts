@@ -341,7 +341,12 @@ export class ClientActor {
       reader.takeBody()
     } else {
       const isTooMuch = status === 400 && reader.body.includes('"ITEMS_TOO_MANY"')
-      assert.ok(isTooMuch || [404, 409, 503].includes(status), `client ${this.id}: status ${status}: ${reader.body}`)
+      const isMode =
+        status === 400 && reader.body.includes('"MODE_NOT_ALLOWED"') && !this.#network.truth.allows(asked.wish.opening)
+      assert.ok(
+        isTooMuch || isMode || [404, 409, 503].includes(status),
+        `client ${this.id}: status ${status}: ${reader.body}`,
+      )
     }
     connection.reader = null
     const isCurrent = attempt === this.#current

@@ -6,7 +6,8 @@
  */
 
 import { type Config, defaultConfig } from '#src/config/config.ts'
-import type { Random } from '../support/random.ts'
+import { Random } from '../support/random.ts'
+import type { ModelSettings, Sight } from './model.ts'
 import type { Transport } from './wishes.ts'
 
 export const FAULTS = {
@@ -64,6 +65,15 @@ export interface Play {
   /** Of bandwidth and delay; sessions are destroyed. */
   readonly hasLimits: boolean
   readonly hasPrefixes: boolean
+  /** Distinct updates, tables, filters, and rules for items. */
+  readonly hasModes: boolean
+}
+
+/** What is set for the items, and what their feeds say of them. */
+export interface ItemChoices {
+  /** Items whose feeds publish operations on rows. */
+  readonly tables: ReadonlySet<string>
+  readonly settings: ReadonlyMap<string, ModelSettings>
 }
 
 /** The sizes of queues that a seed chooses from: the smallest that can hold the longest record, and larger ones. */
@@ -76,6 +86,7 @@ export interface Surroundings {
   readonly feeds: number
   readonly clients: number
   readonly items: readonly string[]
+  readonly choices: ItemChoices
   readonly fields: readonly string[]
   readonly steps: number
   /** A step takes up to this, when time passes at all. */
@@ -97,7 +108,7 @@ const ITEM_BYTES_MAX = 900
 const ITEMS = ['A', 'quote.B', 'c "d"', 'é\\f', 'G-H', 'i', 'JJJJJJJJJJJJJJ', 'k.l.m'] as const
 const FIELDS = ['bid', 'ask', 'last "x"', 'ü', 'v5', 'status'] as const
 
-function choosePlay(random: Random): Play {
+function choosePlay(random: Random, hasModes: boolean): Play {
   const resumes = random.chance(0.8)
   const hasRequests = random.chance(0.6)
   return {
@@ -106,11 +117,13 @@ function choosePlay(random: Random): Play {
     hasRequests,
     hasLimits: hasRequests && random.chance(0.5),
     hasPrefixes: hasRequests && random.chance(0.4),
+    hasModes,
   }
 }
 
-export function chooseSurroundings(random: Random): Surroundings {
-  const play = choosePlay(random)
+/** `hasModes`: false makes of a seed what it was before there were more modes than merge and raw. */
+export function chooseSurroundings(random: Random, hasModes: boolean): Surroundings {
+  const play = choosePlay(random, hasModes)
   const isSingle = random.chance(0.2)
   const windowBytes = random.pick([700, 1_500, 4_000])
   const config: Config = {
@@ -148,7 +161,7 @@ export function chooseSurroundings(random: Random): Surroundings {
     connectionsMax: 16,
     closeTimeoutMs: 5_000,
   }
-  return {
+  const surroundings = {
     config,
     play,
     queueBytes: {
@@ -164,4 +177,74 @@ export function chooseSurroundings(random: Random): Surroundings {
     steps: 150 + random.int(350),
     stepMsMax: random.pick([4, 10, 40]),
   }
+  return hasModes ? withModes(random, surroundings) : { ...surroundings, choices: plainItems(surroundings) }
 }
+
+const MODES = ['merge', 'raw', 'distinct', 'command'] as const
+
+function plainItems({ items, config }: { readonly items: readonly string[]; readonly config: Config }): ItemChoices {
+  const settings = new Map(items.map(name => [name, settingsOf({}, config)]))
+  return { tables: new Set(), settings }
+}
+
+interface Rule {
+  readonly modes?: readonly Sight['mode'][]
+  readonly maxFrequency?: number
+  readonly table?: boolean
+  readonly snapshot?: boolean
+  readonly history?: number
+  readonly logUpdates?: number
+}
+
+/** A history that nobody has set. */
+const HISTORY_DEFAULT = 10
+
+function settingsOf(rule: Rule, { rawLogUpdates }: Config): ModelSettings {
+  const { modes = MODES, maxFrequency = 0, table = null, snapshot = true, history, logUpdates = rawLogUpdates } = rule
+  return {
+    ...{ modes, maxFrequency, logUpdates },
+    isTable: table,
+    hasSnapshot: snapshot,
+    historyMax: history ?? HISTORY_DEFAULT,
+    keepsLog: (history ?? 0) > 0,
+  }
+}
+
+function withModes(random: Random, plain: Omit<Surroundings, 'choices'>): Surroundings {
+  const hasRules = random.chance(0.6)
+  const tables = new Set(plain.items.filter(() => random.chance(0.4)))
+  const settings = new Map<string, ModelSettings>()
+  const rules: object[] = []
+  for (const name of plain.items) {
+    const rule = hasRules && random.chance(0.7) ? randomRule(random, tables.has(name), plain.config) : {}
+    settings.set(name, settingsOf(rule, plain.config))
+    if (Object.keys(rule).length > 0) rules.push({ items: random.chance(0.5) ? name : [name, 'none*'], ...rule })
+  }
+  const config: Config = {
+    ...plain.config,
+    itemRules: rules.length === 0 ? '' : JSON.stringify(rules),
+    tableRowsMax: random.pick([3, 8, 10_000]),
+    tableDeletedRowsMax: random.pick([1, 3, 1_024]),
+  }
+  return { ...plain, config, choices: { tables, settings } }
+}
+
+function randomRule(random: Random, isTable: boolean, { rawLogUpdates }: Config): Rule {
+  const modes = MODES.filter(() => random.chance(0.6))
+  return {
+    ...(random.chance(0.3) && modes.length > 0 ? { modes } : {}),
+    ...(random.chance(0.2) ? { maxFrequency: random.pick([5, 50]) } : {}),
+    ...(random.chance(0.4) ? { table: random.chance(0.9) === isTable } : {}),
+    ...(random.chance(0.2) ? { snapshot: false } : {}),
+    ...(random.chance(0.4) ? { history: random.pick([0, 1, 2, 5]) } : {}),
+    // Of fewer updates than the bytes of a log hold.
+    ...(random.chance(0.3) ? { logUpdates: Math.min(rawLogUpdates, random.pick([1, 3, 8])) } : {}),
+  }
+}
+
+/** Some seeds go on as they were before there were more modes than merge and raw. */
+export function hasModesOf(seed: number): boolean {
+  return new Random(seed ^ MODES_SALT).chance(0.65)
+}
+
+const MODES_SALT = 0x5eed_0de5

@@ -8,9 +8,10 @@
 import assert from 'node:assert/strict'
 import { FakeSocket } from '../support/fake-socket.ts'
 import type { Random } from '../support/random.ts'
-import { FAULTS } from './faults.ts'
+import { FAULTS, type ItemChoices } from './faults.ts'
 import type { LineTruth, Value } from './model.ts'
 import type { LineSource } from './taps.ts'
+import { ROW_FIELDS } from './wishes.ts'
 
 interface SentLine {
   readonly truth: LineTruth | null
@@ -42,6 +43,8 @@ const WORDS = [
   'longer than the others by far',
 ] as const
 const NUMBERS = ['1', '1.50', '-0.001', '1e9', '7.611'] as const
+const ROW_VALUES = ['1', '1.0', '2.5', '10', '-3', '7.611', '500', 'x', 'bid', '', null] as const
+const CORE_CODES = ['FEED_ROWS_TOO_MANY', 'FEED_KEY_MISSING', 'FEED_COMMAND_INVALID']
 const BAD_LINES = [
   'nonsense',
   '{"item":',
@@ -69,11 +72,20 @@ export class FeedActor implements LineSource {
   readonly #items: readonly string[]
   readonly #fields: readonly string[]
   readonly #fieldsMax: number
+  readonly #choices: ItemChoices
 
-  constructor(name: string, random: Random, items: readonly string[], fields: readonly string[], fieldsMax: number) {
+  constructor(
+    name: string,
+    random: Random,
+    items: readonly string[],
+    choices: ItemChoices,
+    fields: readonly string[],
+    fieldsMax: number,
+  ) {
     this.name = name
     this.#random = random
     this.#items = items
+    this.#choices = choices
     this.#fields = fields
     this.#fieldsMax = fieldsMax
     this.socket = new FakeSocket(200 + random.int(2_000))
@@ -81,6 +93,11 @@ export class FeedActor implements LineSource {
     this.heartbeatMs = random.pick([0, 0, 100, 300])
     const heartbeat = this.heartbeatMs === 0 ? '' : `,"heartbeat":${this.heartbeatMs}`
     this.#send(`{"feed":"${name}"${this.isOnDemand ? ',"onDemand":true' : ''}${heartbeat}}`, null, false, '\n')
+    for (const item of choices.tables) if (random.chance(0.5)) this.#tellTable(item)
+  }
+
+  peekLine(line: number): LineTruth | null {
+    return this.lines[line - 1]?.truth ?? null
   }
 
   takeLine(line: number, core: number): LineTruth {
@@ -156,6 +173,9 @@ export class FeedActor implements LineSource {
       const truth = { item, isDeletion: true, isSnapshot: false, timeMs, fields: [] }
       return this.#send(`{"item":${JSON.stringify(item)},"deleted":true${time}}`, truth, false, lineEnd)
     }
+    if (this.#choices.tables.has(item) && !random.chance(0.05)) {
+      return this.#sendRow(item, this.#operation(), random.chance(0.02), timeMs, lineEnd)
+    }
     const isSnapshot = random.chance(0.1)
     const names = shuffled(random, this.#fields).slice(0, 1 + random.int(this.#fieldsMax))
     const fields = names.map(name => ({ name, ...randomValue(random) }))
@@ -169,6 +189,55 @@ export class FeedActor implements LineSource {
       fields: fields.map(({ name, value }) => [name, value] as const),
     }
     this.#send(`{"item":${JSON.stringify(item)}${snapshot}${time},"fields":{${text}}}`, truth, false, lineEnd)
+  }
+
+  /** Tells a whole table. */
+  #tellTable(item: string): void {
+    for (let count = this.#random.int(6), isFirst = true; count > 0; count--, isFirst = false) {
+      this.#sendRow(item, [['key', this.#key()], ['command', 'ADD'], ...this.#row()], isFirst, Number.NaN, '\n')
+    }
+  }
+
+  #operation(): [string, Value][] {
+    const random = this.#random
+    if (random.chance(0.02)) return [['command', 'CLEAR']]
+    if (random.chance(0.01)) return [['command', 'ADD'], ...this.#row()]
+    if (random.chance(0.01)) return [['key', this.#key()], ...this.#row()]
+    const command = random.pick(['ADD', 'UPDATE', 'UPDATE', 'DELETE'])
+    const head: [string, Value][] = [
+      ['key', this.#key()],
+      ['command', command],
+    ]
+    return command === 'DELETE' ? head : [...head, ...this.#row()]
+  }
+
+  #key(): string {
+    return this.#random.chance(0.1) ? 'on "é"' : `k${this.#random.int(8)}`
+  }
+
+  #row(): [string, Value][] {
+    const values = ROW_FIELDS.map((name): [string, Value] => [name, this.#random.pick(ROW_VALUES)])
+    return values.filter(() => this.#random.chance(0.7))
+  }
+
+  #sendRow(
+    item: string,
+    fields: readonly (readonly [string, Value])[],
+    isSnapshot: boolean,
+    timeMs: number,
+    lineEnd: string,
+  ): void {
+    const { isTable } = this.#choices.settings.get(item)!
+    const isSaid = isTable === null || this.#random.chance(0.5)
+    const truth: LineTruth = { item, isDeletion: false, isSnapshot, isRow: isSaid, timeMs, fields }
+    const line = {
+      item,
+      ...(isSaid ? { mode: 'command' } : {}),
+      ...(isSnapshot ? { snapshot: true } : {}),
+      ...(Number.isNaN(timeMs) ? {} : { time: timeMs }),
+      fields: Object.fromEntries(fields),
+    }
+    this.#send(JSON.stringify(line), truth, false, lineEnd)
   }
 
   #send(text: string, truth: LineTruth | null, isBad: boolean, lineEnd: string): void {
@@ -205,6 +274,9 @@ export class FeedActor implements LineSource {
     assert.ok(sent !== undefined, `${this.name}: error ${code} for line ${line} of ${this.lines.length}`)
     // An item that has all its fields refuses a further one; the rest of the line counts.
     if (code === 'FEED_FIELDS_TOO_MANY') return
+    // A table refuses rows that are too many, and what is no operation on a row.
+    const isRow = sent.truth?.isRow === true || this.#choices.settings.get(sent.truth?.item ?? '')?.isTable === true
+    if (isRow && CORE_CODES.includes(code)) return
     assert.ok(sent.isBad, `${this.name}: error ${code} for line ${line}, which is good`)
     assert.ok(!sent.isRefused, `${this.name}: two errors for line ${line}`)
     sent.isRefused = true

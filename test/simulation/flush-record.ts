@@ -5,7 +5,7 @@ import { HEAD_BYTES_MAX } from '#src/codec/json-stream.ts'
 import { FLUSH_CONNECTIONS } from '#src/codec/record.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
-import type { StreamRecord } from './stream-reader.ts'
+import { isUpdate, type StreamRecord } from './stream-reader.ts'
 
 export interface Flush {
   readonly slots: readonly { slot: number; generation: number }[]
@@ -36,7 +36,7 @@ export function checkFlush(
   flushBytesMax: number,
 ): void {
   assert.ok(text.length > 0, 'a flush holds something')
-  assert.equal(records.filter(([record]) => record.fields !== undefined).length, updates, 'a flush counts its updates')
+  assert.equal(records.filter(([record]) => isUpdate(record)).length, updates, 'a flush counts its updates')
   const units = new Set(records.map(([{ item, sub }, json]) => (item === undefined ? json : `${sub} ${item}`)))
   for (const { slot } of slots) {
     const flying = inFlight.bytes(slot)

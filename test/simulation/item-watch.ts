@@ -6,7 +6,9 @@
  * No place left is a failure, so order, duplicates, gaps and values are all checked by the same few lines:
  *  - merge: seq grows by the number of published events between (the gap is what was conflated), and the state after the
  *    record is the truth there.
+ *    With a filter it may be told that the item does not pass it, and has it no more until the next snapshot.
  *  - raw: the next event that the view shows is exactly this one; none is left out but by `lost`, which tells their number.
+ *  - distinct: the same from the first update of its history on; behind `lost` it goes on with the event behind those.
  *
  * A subscription that wants no snapshot of an item that is known knows where it stands, and of the values what it is told.
  *
@@ -14,38 +16,29 @@
  */
 
 import assert from 'node:assert/strict'
+import type { Has } from './item-has.ts'
 import {
   type ItemEvent,
+  isLogged,
   isPublished,
   isSameState,
   type ModelItem,
+  passes,
   projected,
   type Sight,
   type State,
   type Value,
 } from './model.ts'
+import { eventsText, isRecordOf, isSameTime } from './record-fit.ts'
 import type { StreamRecord } from './stream-reader.ts'
 import type { Start } from './subscription-life.ts'
-
-/** What a client has of an item. */
-interface Has {
-  readonly places: readonly number[] | null
-  readonly seq: number
-  readonly lost: number
-  readonly isDeletedTold: boolean
-  readonly isAfterSnapshot: boolean
-  readonly fields: ReadonlyMap<string, Value> | null
-  readonly isPartial: boolean
-  readonly isStale: boolean
-  readonly updates: number
-  readonly lostTotal: number
-}
 
 export class ItemWatch {
   readonly #item: ModelItem
   readonly #sight: Sight
   /** Before this event nothing may be told. */
   readonly #start: number
+  readonly start: Start
   readonly #logEventsMin: number
   /** By event: how many up to it, itself included, were published to the view. */
   readonly #counts: number[] = []
@@ -53,30 +46,66 @@ export class ItemWatch {
   #seq = -1
   /** What the last `lost` told, until the snapshot behind it. */
   #lost = 0
+  /** Distinct: the history begins with the whole value as it was at this event; -1 when that was told, or is not so. */
+  #stateAt = -1
+  /** Distinct: marks tell what those that were lost came to. */
+  #isAfterLost = false
+  #isEndTold = false
+  wasEndTold = false
   #isDeletedTold = false
   /** Raw: a snapshot out of turn was told; whether the item is stale is told behind it. */
   #isAfterSnapshot = false
   /** The fields are those that were told, and there may be others. */
   #isPartial = false
   fields: ReadonlyMap<string, Value> | null = null
-  isStale = false
+  /** Null: it was not told anything of it, with a filter that nothing has passed. */
+  isStale: boolean | null = false
   updates = 0
   lostTotal = 0
   /** Merge mode: the session was set back, so marks may be told that tell nothing. */
   isSetBack = false
 
   /** `logEventsMin`: as many of the newest events are in the item's log at least. */
-  constructor(item: ModelItem, sight: Sight, { place, hasSnapshot }: Start, logEventsMin: number) {
+  constructor(item: ModelItem, sight: Sight, start: Start, logEventsMin: number) {
+    this.start = start
     this.#item = item
     this.#sight = sight
-    this.#start = place
+    this.#start = start.place
     this.#logEventsMin = logEventsMin
-    const first = item.events[place]
-    if (hasSnapshot || first === undefined || first.state === null) return
+    const first = item.events[start.place]
+    if (sight.mode === 'distinct') this.#beginHistory(first, start)
+    else this.#beginState(first, start)
+  }
+
+  #beginState(first: ItemEvent | undefined, { place, hasSnapshot }: Start): void {
+    const sight = this.#sight
+    if (sight.mode === 'raw' && sight.filter !== null) this.isStale = null
+    if (first === undefined || first.state === null) return
+    const isShown = passes(sight, first.state)
+    if (isShown ? hasSnapshot : !isLogged(sight)) return
     this.#places = [place]
     this.#isPartial = true
     this.fields = new Map()
-    this.isStale = first.isStale
+    this.isStale = isShown ? first.isStale : null
+  }
+
+  #beginHistory(first: ItemEvent | undefined, { place, hasSnapshot, history }: Start): void {
+    if (first === undefined || first.state === null) return
+    this.#isPartial = true
+    this.fields = new Map()
+    this.isStale = hasSnapshot ? false : first.isStale
+    if (history === null) this.#places = [place]
+    else if (history.isState) this.#stateAt = history.place
+    else this.#places = [history.place - 1]
+  }
+
+  /** Where its snapshot ends was told, or was of what it had before it began anew. */
+  get isEndTold(): boolean {
+    return this.#isEndTold || this.wasEndTold
+  }
+
+  get hasItem(): boolean {
+    return this.fields !== null
   }
 
   get has(): Has {
@@ -84,6 +113,9 @@ export class ItemWatch {
       places: this.#places,
       seq: this.#seq,
       lost: this.#lost,
+      stateAt: this.#stateAt,
+      isAfterLost: this.#isAfterLost,
+      isEndTold: this.#isEndTold,
       isDeletedTold: this.#isDeletedTold,
       isAfterSnapshot: this.#isAfterSnapshot,
       fields: this.fields,
@@ -98,6 +130,9 @@ export class ItemWatch {
     this.#places = has.places
     this.#seq = has.seq
     this.#lost = has.lost
+    this.#stateAt = has.stateAt
+    this.#isAfterLost = has.isAfterLost
+    this.#isEndTold = has.isEndTold
     this.#isDeletedTold = has.isDeletedTold
     this.#isAfterSnapshot = has.isAfterSnapshot
     this.fields = has.fields
@@ -113,6 +148,8 @@ export class ItemWatch {
     else if (record.lost !== undefined) this.#takeLost(record.lost)
     else if (record.deleted === true) this.#takeDeleted()
     else if (record.stale !== undefined) this.#takeStale(record.stale)
+    else if (record.out === true) this.#takeOut()
+    else if (record.snapshotEnd === true) this.#takeSnapshotEnd()
     else assert.fail(`a record that says nothing: ${JSON.stringify(record)}`)
   }
 
@@ -120,13 +157,32 @@ export class ItemWatch {
   checkConverged(who: string): void {
     const { state, isStale, name, events } = this.#item
     const label = `${who}: at the end of ${name}`
-    const truth = state === null ? null : projected(state, this.#sight.fields)
+    if (isLogged(this.#sight) && (this.#sight.mode === 'distinct' || this.#sight.filter !== null)) {
+      return this.#checkAllCame(label)
+    }
+    const truth = passes(this.#sight, state) ? projected(state!, this.#sight.fields) : null
     if (this.#isPartial && truth !== null) {
       const untold = new Set(events.slice(this.#start + 1).flatMap(event => [...event.changed]))
       for (const name of truth.keys()) if (!untold.has(name) && !this.fields!.has(name)) truth.delete(name)
     }
     assert.deepEqual(this.fields, truth, `${label}: fields`)
-    assert.equal(this.isStale, state !== null && isStale, `${label}: stale`)
+    assert.equal(this.isStale, truth !== null && isStale, `${label}: stale`)
+  }
+
+  /** Nothing is left that is to be told. */
+  #checkAllCame(label: string): void {
+    const { state, isStale, events } = this.#item
+    if (this.#lost > 0) this.#passLostBare()
+    const places = this.#stateAt >= 0 ? [] : (this.#places ?? [this.#start])
+    const isUntold = (place: number) => events.some((event, at) => at > place && isPublished(event, this.#sight))
+    assert.ok(
+      places.some(place => !isUntold(place)),
+      `${label}: stands at ${places.join()} of ${events.length}, state at ${this.#stateAt}, and all updates have come`,
+    )
+    if (this.isStale !== null) assert.equal(this.isStale, state !== null && isStale, `${label}: stale`)
+    if (this.#sight.filter === null) assert.equal(this.fields !== null, state !== null, `${label}: there, or not`)
+    if (this.#sight.mode !== 'distinct') return
+    assert.ok(this.isEndTold || !this.start.hasEnd, `${label}: the end of its snapshot was told`)
   }
 
   #takeUpdate(record: StreamRecord): void {
@@ -137,13 +193,25 @@ export class ItemWatch {
     const { fields: wished } = this.#sight
     if (snapshot === true) this.#isPartial = false
     for (const [name] of told) assert.ok(wished?.includes(name) ?? true, `${item}: field ${name} was not asked for`)
-    assert.ok(this.fields !== null || snapshot === true, `${item}: an update before the first snapshot`)
-    const isNext = this.#sight.mode === 'raw' && this.#places !== null && this.#lost === 0
-    if (isNext) this.#toNextUpdate(record, told, seq)
+    const isBare = isLogged(this.#sight) && this.#sight.filter !== null
+    const mayBegin = snapshot === true || isBare || this.#isAfterLost
+    assert.ok(this.fields !== null || mayBegin, `${item}: an update before the first snapshot`)
+    if (isBare && this.#lost > 0 && (snapshot !== true || (this.#seq >= 0 && seq > this.#seq + this.#lost)))
+      this.#passLostBare()
+    const isAt = this.#stateAt >= 0
+    const isAnyOne =
+      !isAt && this.#places === null && isLogged(this.#sight) && (isBare || this.#sight.mode === 'distinct')
+    const isNext = isLogged(this.#sight) && (this.#places !== null || isAt || isAnyOne) && this.#lost === 0
+    if (isAt) this.#toFirstState(record, told)
+    else if (isAnyOne && this.#lost === 0 && (this.#sight.mode === 'distinct' || snapshot !== true)) {
+      this.#toAnyUpdate(record, told)
+    } else if (isNext && this.#places !== null) this.#toNextUpdate(record, told, seq)
     this.fields = snapshot === true || this.fields === null ? new Map(told) : new Map([...this.fields, ...told])
-    if (!isNext) this.#toState(seq, snapshot === true)
-    this.#isAfterSnapshot = !isNext && this.#sight.mode === 'raw'
-    if (this.#isDeletedTold) this.isStale = false
+    const isState = this.#places === null || (!isNext && !isAt)
+    if (isState) this.#toState(seq, snapshot === true)
+    this.#isAfterSnapshot = isState && this.#sight.mode === 'raw'
+    this.#isAfterLost = false
+    if (this.#isDeletedTold || this.isStale === null) this.isStale = isBare && snapshot !== true ? this.isStale : false
     this.#isDeletedTold = false
     this.#seq = seq
     this.#lost = 0
@@ -179,13 +247,56 @@ export class ItemWatch {
 
   #toNextUpdate(record: StreamRecord, told: [string, Value][], seq: number): void {
     if (this.#seq >= 0) assert.equal(seq, this.#seq + 1, `${this.#item.name}: raw mode leaves no gap`)
-    const next = this.#nextPlaces(event => {
-      if (event.kind !== 'update') return false
-      if ((record.snapshot === true) !== (event.isSnapshot || !event.wasKnown)) return false
-      if (!isSameTime(record.time, event.timeMs)) return false
-      return isSameState(projected(new Map(event.fields), this.#sight.fields), new Map(told))
+    // Behind what was lost the marks that came between are told as what they came to.
+    if (this.#isAfterLost) {
+      const isTold = (place: number) => this.#isUpdateAt(this.#item.events[place]!, record, told)
+      const behind = [...new Set(this.#places!.map(place => this.#nextUpdate(place)))]
+      return this.#settle(
+        behind.filter(place => place >= 0 && isTold(place)),
+        `seq ${seq} behind lost`,
+      )
+    }
+    const next = this.#nextPlaces(event => this.#isUpdateAt(event, record, told))
+    this.#settle([...next, ...this.#nextBehindMarks(record, told)], `seq ${seq}`)
+  }
+
+  /** Where the log has pushed out marks and nothing published, and they came to nothing that would have to be told. */
+  #nextBehindMarks(record: StreamRecord, told: [string, Value][]): number[] {
+    const { mode, filter } = this.#sight
+    if (this.isStale === true || (mode === 'raw' && filter === null)) return []
+    const { events } = this.#item
+    return this.#places!.filter(place => events.length - place > this.#logEventsMin)
+      .map(place => [place, this.#nextUpdate(place)] as const)
+      .filter(([place, next]) => {
+        const between = events.slice(place + 1, Math.max(place + 1, next))
+        const isToldOfNone = this.#seq < 0 || !between.some(({ kind }) => kind === 'deleted')
+        return next >= 0 && isToldOfNone && this.#isUpdateAt(events[next]!, record, told)
+      })
+      .map(([, next]) => next)
+  }
+
+  /** Distinct: the first of a history is the whole value as it was at an event. */
+  #toFirstState(record: StreamRecord, told: [string, Value][]): void {
+    const { events, name } = this.#item
+    const place = this.#stateAt
+    const state = events[place]!.state!
+    const isIt = record.snapshot === true && isSameState(projected(state, this.#sight.fields), new Map(told))
+    assert.ok(isIt, `${name}: ${JSON.stringify(record)} is not what the item was at ${place}`)
+    this.#stateAt = -1
+    this.#places = [place]
+  }
+
+  /** Where it stands is not known, as it had nothing: any update of the view. */
+  #toAnyUpdate(record: StreamRecord, told: [string, Value][]): void {
+    const places = [...this.#item.events.keys()].filter(place => {
+      const event = this.#item.events[place]!
+      return place > this.#start && isPublished(event, this.#sight) && this.#isUpdateAt(event, record, told)
     })
-    this.#settle(next, `seq ${seq}`)
+    this.#settle(places, 'the first update')
+  }
+
+  #isUpdateAt(event: ItemEvent, record: StreamRecord, told: [string, Value][]): boolean {
+    return isRecordOf(event, record, told, this.#sight.fields)
   }
 
   /** Raw: from each place the next event that the view shows, where `fits` says that this is it. */
@@ -207,10 +318,18 @@ export class ItemWatch {
     return -1
   }
 
+  #nextUpdate(place: number): number {
+    const { events } = this.#item
+    for (let next = place + 1; next < events.length; next++) if (isPublished(events[next]!, this.#sight)) return next
+    return -1
+  }
+
   #takeLost(lost: number): void {
-    assert.equal(this.#sight.mode, 'raw', 'only raw mode loses')
+    assert.ok(isLogged(this.#sight), 'only raw and distinct mode lose')
     assert.ok(lost > 0, 'lost tells at least one')
     this.lostTotal += lost
+    if (this.#lost > 0) this.#passLostBare()
+    if (this.#sight.mode === 'distinct') return this.#passLost(lost)
     this.#lost = lost
     // Who waited for the item and had nothing yet may have lost what came first.
     const from = this.#places === null ? this.#start : Math.min(...this.#places)
@@ -218,11 +337,69 @@ export class ItemWatch {
     assert.ok(lost <= published, `${this.#item.name}: lost ${lost}, of ${published} published`)
   }
 
+  /** Distinct: goes on behind so many. */
+  #passLost(lost: number): void {
+    const { name } = this.#item
+    let left = lost
+    if (this.#stateAt >= 0) {
+      this.#places = [this.#stateAt]
+      this.#stateAt = -1
+      left--
+    }
+    this.#isAfterLost = true
+    if (this.#seq >= 0) this.#seq += lost
+    if (this.#places === null) {
+      const since = this.#start < 0 ? 0 : this.#countAt(this.#start)
+      const { events } = this.#item
+      this.#places = [...events.keys()].filter(place => place > this.#start && this.#countAt(place) - since >= left)
+      return
+    }
+    let places = [...this.#places]
+    for (; left > 0; left--) places = places.map(place => this.#nextUpdate(place)).filter(place => place >= 0)
+    assert.ok(places.length > 0, `${name}: lost ${lost}, and there were less behind ${this.#places.join()}`)
+    this.#places = [...new Set(places)]
+  }
+
+  /** Raw with a filter: what was lost ended with a value that does not pass, so no snapshot has come. */
+  #passLostBare(): void {
+    this.#passLost(this.#lost)
+    this.#lost = 0
+  }
+
+  /** Merge mode with a filter: the newest values do not pass. */
+  #takeOut(): void {
+    const { name } = this.#item
+    const { mode, filter } = this.#sight
+    assert.ok(mode === 'merge' && filter !== null, `${name}: out of no filter`)
+    assert.ok(this.fields !== null || this.isSetBack, `${name}: out, and it was not in`)
+    this.fields = null
+    this.#isPartial = false
+    this.isStale = false
+  }
+
+  #takeSnapshotEnd(): void {
+    const { name } = this.#item
+    assert.ok(this.#sight.mode === 'distinct', `${name}: only distinct mode tells where a snapshot ends`)
+    assert.ok(this.start.hasEnd && !this.#isEndTold, `${name}: the end of its snapshot is told once`)
+    this.#isEndTold = true
+    const places = this.#places
+    assert.equal(this.#stateAt, -1, `${name}: the end of a snapshot whose first update has not come`)
+    if (this.start.history === null || places === null) return
+    assert.ok(
+      places.some(place => this.#countAt(place) >= this.#countAt(this.start.place)),
+      `${name}: the end of a snapshot of which something has not come`,
+    )
+  }
+
   #takeDeleted(): void {
     const { name, events } = this.#item
-    const isIdle = this.isSetBack && this.#sight.mode === 'merge'
+    const isLost = this.#lost > 0 || this.#isAfterLost
+    const isBare = isLogged(this.#sight) && this.#sight.filter !== null
+    const isIdle = (this.isSetBack && this.#sight.mode === 'merge') || isBare || isLost
     assert.ok(this.fields !== null || this.#lost > 0 || isIdle, `${name}: deleted before its first snapshot`)
-    if (this.#sight.mode === 'raw' && this.#lost === 0) {
+    if (this.#sight.mode === 'distinct' && this.#isAfterLost) {
+      // Where it stands is not changed by what the marks came to.
+    } else if (isLogged(this.#sight) && this.#lost === 0 && (this.#places !== null || !isBare)) {
       const next = this.#nextPlaces(event => event.kind === 'deleted')
       this.#settle([...next, ...this.#behindMarks(event => event.kind === 'deleted')], 'deleted')
     } else {
@@ -255,9 +432,17 @@ export class ItemWatch {
 
   #takeStale(isStale: boolean): void {
     if (this.fields === null && this.isSetBack && this.#sight.mode === 'merge') return
-    assert.ok(this.fields !== null, `${this.#item.name}: stale ${isStale} before its first snapshot`)
+    // What was deleted behind a mark that the log has pushed out is told to be fresh, too.
+    if (this.#isDeletedTold && isStale === this.isStale && this.#sight.mode === 'distinct') return
+    const isBare = isLogged(this.#sight) && this.#sight.filter !== null
+    assert.ok(
+      this.fields !== null || isBare || this.#isAfterLost,
+      `${this.#item.name}: stale ${isStale} before its first snapshot`,
+    )
     this.isStale = isStale
-    if (this.#sight.mode !== 'raw') return
+    if (!isLogged(this.#sight) || this.#isAfterLost || (isBare && (this.#places === null || this.#lost > 0))) return
+    // At the end of a history it is told how the item is.
+    if (this.#sight.mode === 'distinct' && this.start.hasEnd && !this.#isEndTold) this.#isAfterSnapshot = true
     const { events } = this.#item
     const stood = this.#places!
     const next = this.#nextPlaces(event => event.kind === (isStale ? 'stale' : 'fresh'))
@@ -282,7 +467,7 @@ export class ItemWatch {
 
   /** `time` is that of the newest event that concerned the view. The first snapshot's may be a newer one's. */
   #checkTime(record: StreamRecord, isNext: boolean): void {
-    if (isNext || this.updates === 1 || this.#sight.mode === 'raw') return
+    if (isNext || this.updates === 1 || isLogged(this.#sight)) return
     const { events } = this.#item
     const fitting = this.#places!.filter(place => {
       let at = place
@@ -305,19 +490,11 @@ export class ItemWatch {
       const { events, name } = this.#item
       const stood = (this.#places ?? []).join(',')
       const shown = this.fields === null ? 'nothing' : JSON.stringify([...this.fields])
-      const first = Math.max(0, events.length - 8)
-      const truth = events.slice(first).map((event, i) => {
-        return `${first + i}:${event.kind}${event.isSnapshot ? '!' : ''}${JSON.stringify(event.fields)}`
-      })
       assert.fail(
         `${name}: ${label} fits no truth\n  stood at ${stood} of ${events.length}, seq ${this.#seq}, lost ${this.#lost}\n` +
-          `  has ${shown}\n  last events ${truth.join('\n    ')}`,
+          `  has ${shown}\n  last events ${eventsText(this.#item)}`,
       )
     }
     this.#places = places
   }
-}
-
-function isSameTime(told: number | undefined, timeMs: number): boolean {
-  return told === undefined ? Number.isNaN(timeMs) : told === timeMs
 }

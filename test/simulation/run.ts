@@ -3,6 +3,8 @@
  *
  *   node test/simulation/run.ts --seed 17             one seed; when it fails, the last steps before
  *   node test/simulation/run.ts --seeds 1..5000       each of them; the first lines of each failure
+ *   … --plain                                         merge and raw mode only, as the regressions want it
+ *   … --modes                                         all modes, whatever the seed says
  */
 
 import { parseArgs } from 'node:util'
@@ -10,13 +12,21 @@ import { type Outcome, simulate } from './simulation.ts'
 
 const STACK_LINES_MAX = 14
 
-function seedsOf(): { seeds: number[]; isOne: boolean } {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, seeds: { type: 'string' } } })
-  if (values.seed !== undefined) return { seeds: [Number(values.seed)], isOne: true }
+function seedsOf(): { seeds: number[]; isOne: boolean; hasModes: boolean | undefined } {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      plain: { type: 'boolean' },
+      modes: { type: 'boolean' },
+    },
+  })
+  const hasModes = values.plain === true ? false : values.modes
+  if (values.seed !== undefined) return { seeds: [Number(values.seed)], isOne: true, hasModes }
   const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? '1..100')
   if (range === null) throw new Error('--seeds takes FROM..TO')
   const [from, to] = [Number(range[1]), Number(range[2])]
-  return { seeds: Array.from({ length: to - from + 1 }, (_, i) => from + i), isOne: false }
+  return { seeds: Array.from({ length: to - from + 1 }, (_, i) => from + i), isOne: false, hasModes }
 }
 
 function report(outcomes: readonly Outcome[], failed: readonly number[]): void {
@@ -30,17 +40,17 @@ function report(outcomes: readonly Outcome[], failed: readonly number[]): void {
   )
 }
 
-const { seeds, isOne } = seedsOf()
+const { seeds, isOne, hasModes } = seedsOf()
 const outcomes: Outcome[] = []
 const failed: number[] = []
 for (const seed of seeds) {
   try {
-    outcomes.push(simulate(seed))
+    outcomes.push(simulate(seed, hasModes))
   } catch (error) {
     failed.push(seed)
-    const { stack = '' } = error as Error
+    const { stack = '', message } = error as Error
     const shown = isOne ? stack : stack.split('\n').slice(0, STACK_LINES_MAX).join('\n')
-    process.stdout.write(`seed ${seed} failed\n${shown}\n\n`)
+    process.stdout.write(`seed ${seed} failed\n${message}\n${shown}\n\n`)
   }
 }
 report(outcomes, failed)

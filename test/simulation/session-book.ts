@@ -8,18 +8,23 @@
 
 import assert from 'node:assert/strict'
 import type { Config } from '#src/config/config.ts'
+import { homeOf } from '#src/domain/home.ts'
+import { SNAPSHOT_DUE } from '#src/domain/interests.ts'
+import { ENTRY_SNAPSHOT } from '#src/domain/item-log.ts'
 import { ENDED, type Session } from '#src/domain/session.ts'
+import type { View } from '#src/domain/view.ts'
 import type { RecordMemory } from '#src/ring/queue.ts'
 import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { CoreRole } from '#stages/pipeline.ts'
 import { checkFlush, readFlush } from './flush-record.ts'
-import { isSameState, projected } from './model.ts'
+import { isLogged, isPublished, isSameState, passes, projected, rowsShown } from './model.ts'
 import type { ClientRequest } from './requests.ts'
-import { SessionLedger } from './session-ledger.ts'
+import { SessionLedger, type TableState } from './session-ledger.ts'
 import { readFlushText, type StreamRecord } from './stream-reader.ts'
+import type { Start } from './subscription-life.ts'
 import type { Truth } from './taps.ts'
-import type { SessionWish, Transport } from './wishes.ts'
+import type { SessionWish, SubscriptionWish, Transport } from './wishes.ts'
 
 /** What a client asks for on a connection. */
 export interface Asked {
@@ -67,6 +72,8 @@ export class SessionBook {
   #opened: Opened | null = null
   /** While a core takes an update: the event that it leads its item to. */
   merging: number | null = null
+  /** What can be checked when the truth has the event at hand. */
+  readonly #later: (() => void)[] = []
 
   constructor(deps: SessionBookDeps) {
     this.#deps = deps
@@ -97,14 +104,17 @@ export class SessionBook {
     const begin = merger.begin.bind(merger)
     merger.begin = (view, interest, number, receivedMs, isNew = false) => {
       begin(view, interest, number, receivedMs, isNew)
-      const { name, isKnown } = view.item
+      const { name } = view.item
       const stands = this.merging ?? this.#deps.stands[core]!.get(name) ?? -1
       const place = Math.min(stands, this.#deps.truth.item(name).events.length)
       const { position } = merger
-      this.#ledgerOf(interests.sessions[number]!, core).onBegin(interests.owners[interest]!, name, isKnown, isNew, {
-        position,
-        place,
-      })
+      const count = view.seq - interests.sentSeqs[interest]!
+      const history =
+        view.mode === 'distinct' ? this.#historyOf(view, interests.positions[interest]!, count, place) : null
+      const ledger = this.#ledgerOf(interests.sessions[number]!, core)
+      const owner = interests.owners[interest]!
+      ledger.onBegin(owner, name, isNew, { position, place, history }, count)
+      if (view.mode === 'distinct') this.#expectHistory(core, view, ledger.lifeOf(owner.id).wish, place, count, isNew)
     }
     const tell = sessions.tell.bind(sessions)
     sessions.tell = (session, text) => {
@@ -163,7 +173,7 @@ export class SessionBook {
       say(`core ${core}: flush to ${key}, ${ledger.session.id}: ${flush.text.replaceAll('\n', ' ')}`)
       checkFlush(flush, records, inFlight[edge]!, config.windowBytes, config.flushBytesMax)
       for (const [record] of records) this.#checkNewest(ledger, record)
-      ledger.onFlush(records, position, flush.length, clock.nowMs())
+      ledger.onFlush(records, position, flush.length, clock.nowMs(), this.#tablesOf(ledger, records))
       const positions = this.#positions.get(key)
       if (positions === undefined) this.#positions.set(key, [position])
       else positions.push(position)
@@ -173,6 +183,7 @@ export class SessionBook {
   /** Between two turns of a core. */
   check(): void {
     this.settle()
+    for (const check of this.#later.splice(0)) check()
     for (const ledger of this.open) {
       ledger.check()
       if (!ledger.isOpen) this.open.delete(ledger)
@@ -204,15 +215,93 @@ export class SessionBook {
     assert.ok(ledger === null || ledger.session.state === ENDED, `session ${id} is unknown when it has ended`)
   }
 
-  /** Merge mode tells what the item is now, whatever it was in between. */
-  #checkNewest(ledger: SessionLedger, { sub = 0, item, fields, snapshot }: StreamRecord): void {
-    if (item === undefined || fields === undefined) return
+  /** Of distinct mode: the entry of the log at `position` stands for the event so far back; the first may be the whole value. */
+  #historyOf({ item }: View, position: number, count: number, place: number): Start['history'] {
+    if (count === 0) return null
+    const log = item.log!
+    const isState = position === 0 && log.kindAt(0) === ENTRY_SNAPSHOT
+    return { place: place - (log.end - 1 - position), isState }
+  }
+
+  /** The newest updates of the item's present life, as many as are asked for or set, as far as the log has them. */
+  #expectHistory(
+    core: number,
+    { item: { name, log } }: View,
+    wish: SubscriptionWish,
+    place: number,
+    count: number,
+    isNew: boolean,
+  ): void {
+    const { truth, config } = this.#deps
+    const item = truth.item(name)
+    const { settings } = item
+    const { first, end } = log!
+    const isFirstState = first === 0 && end > 0 && log!.kindAt(0) === ENTRY_SNAPSHOT
+    const set = wish.hasSnapshot && settings.hasSnapshot ? (wish.historyMax ?? settings.historyMax) : 0
+    const wanted = isNew ? Math.max(1, set) : set
+    this.#later.push(() => {
+      assert.ok(end - first >= Math.min(end, settings.logUpdates), `${name}: the log has its entries`)
+      assert.ok(end - first <= settings.logUpdates, `${name}: the log has no more entries than it may`)
+      if (settings.keepsLog && homeOf(name, config.coreThreads) === core) {
+        const life = item.events.slice(0, place + 1)
+        const entries = life.length - 1 - life.findLastIndex(({ kind }) => kind === 'purged')
+        assert.equal(end, entries, `${name}: its log has been kept all its life`)
+      }
+      let expected = 0
+      for (let at = end - 1, q = place; at >= first && expected < wanted && q >= 0; at--, q--) {
+        const event = item.events[q]!
+        if (event.state === null) break
+        const isCounted = at === 0 && isFirstState ? passes(wish, event.state) : isPublished(event, wish)
+        if (isCounted) expected++
+      }
+      assert.equal(count, expected, `${name}: updates in the history of ${JSON.stringify(wish)}, at ${place}`)
+    })
+  }
+
+  /** Tables that the flush is about. */
+  #tablesOf({ session, core }: SessionLedger, records: readonly [StreamRecord, string][]): TableState[] {
+    const { conflate } = this.#cores[core]!
+    const { interests } = conflate
+    const { views, ids, sentSeqs, flags, limits } = interests
+    const named = new Set(records.map(([{ sub = 0, item }]) => `${sub} ${item}`))
+    const found: TableState[] = []
+    for (let interest = session.first; interest < session.end; interest++) {
+      const view = views[interest]!
+      const [sub, item] = [ids[interest]!, view.item.name]
+      if (view.rows === null || !named.has(`${sub} ${item}`)) continue
+      const isCut = interests.isWaiting(interest)
+      const isLacking =
+        isCut ||
+        limits[interest]?.isHeld === true ||
+        (flags[interest]! & SNAPSHOT_DUE) !== 0 ||
+        view.seq !== sentSeqs[interest]
+      found.push({ sub, item, place: this.#deps.stands[core]!.get(item) ?? -1, isLacking, isCut })
+    }
+    return found
+  }
+
+  /** Merge mode tells what the item is now, whatever it was in between, and mode command what a row is. */
+  #checkNewest(ledger: SessionLedger, record: StreamRecord): void {
+    const { sub = 0, item, fields, snapshot, out, key, command } = record
+    if (item === undefined || (fields === undefined && out === undefined && command === undefined)) return
     const { wish } = ledger.lifeOf(sub)
-    if (wish.mode === 'raw') return
-    const { state } = this.#deps.truth.item(item).events[this.#deps.stands[ledger.core]!.get(item)!]!
+    if (isLogged(wish)) return
+    const { state, rows } = this.#deps.truth.item(item).events[this.#deps.stands[ledger.core]!.get(item)!]!
     assert.ok(state !== null, `${item} is told, and is no more`)
+    if (command !== undefined) {
+      const row = rowsShown(rows, wish).get(key!)
+      const isDelete = command === 'DELETE'
+      assert.equal(row === undefined, isDelete, `${item}: ${command} of ${key}, which is ${JSON.stringify(row)}`)
+      if (command === 'ADD') assert.deepEqual({ ...fields }, { ...row }, `${item}: ${key} is told whole`)
+      for (const [name, value] of Object.entries(fields ?? {})) {
+        assert.equal(value, row![name], `${item}: ${name} of ${key} is told as it is now`)
+      }
+      return
+    }
+    assert.equal(out !== true, passes(wish, state), `${item}: what passes the filter, and what does not`)
+    if (out === true) return
     const seen = projected(state, wish.fields)
-    const told = new Map(Object.entries(fields))
+    const told = new Map(Object.entries(fields!))
     if (snapshot === true) assert.ok(isSameState(seen, told), `${item}: a snapshot is what the item is now`)
     else for (const [name, value] of told) assert.equal(value, seen.get(name), `${item}: ${name} is told as it is now`)
   }
@@ -223,7 +312,8 @@ export class SessionBook {
     const { edge, slot, generation } = session
     const { wish, requests } = this.#asked.get(keyOf(edge, slot, generation)) ?? assert.fail('nobody asked for it')
     const { interests } = this.#cores[core]!.conflate
-    const ledger = new SessionLedger(session, interests, core, wish, requests, this.#deps.config.maxFrequencyCap)
+    const { maxFrequencyCap } = this.#deps.config
+    const ledger = new SessionLedger(session, interests, core, wish, requests, maxFrequencyCap, this.#deps.truth)
     this.#byId.set(session.id, ledger)
     this.ledgers.push(ledger)
     this.open.add(ledger)

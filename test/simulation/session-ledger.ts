@@ -13,10 +13,11 @@ import type { Interests } from '#src/domain/interests.ts'
 import { ENDED, type Session } from '#src/domain/session.ts'
 import type { Subscription } from '#src/domain/subscription.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
-import type { ModelItem } from './model.ts'
+import { isLogged, type ModelItem, passes, rowsShown } from './model.ts'
 import { type ClientRequest, EVENT_OF_VERB } from './requests.ts'
-import type { StreamRecord } from './stream-reader.ts'
-import { ROUNDING_MS, SubscriptionLife } from './subscription-life.ts'
+import { isUpdate, type StreamRecord } from './stream-reader.ts'
+import { ROUNDING_MS, type Start, SubscriptionLife } from './subscription-life.ts'
+import type { Truth } from './taps.ts'
 import type { SessionWish, SubscriptionWish } from './wishes.ts'
 
 /** Of requests that were not carried out, and may be sent again. */
@@ -38,6 +39,30 @@ interface SentFlush {
   readonly lost: number
   /** How many of the events the session had then been sent. */
   readonly events: number
+  /** Tables of which nothing was lacking then, and where the core stood. */
+  readonly tables: readonly TableHad[]
+}
+
+export interface TableHad {
+  readonly sub: number
+  readonly item: string
+  readonly place: number
+}
+
+/** Tables that a flush is about, as the core has them when it has handed the flush over. */
+export interface TableState extends TableHad {
+  readonly isLacking: boolean
+  /** More of it is due at once. */
+  readonly isCut: boolean
+}
+
+/** An interest that has begun: what was published to it then is known when the truth has the event that it began at. */
+interface Begun {
+  readonly life: SubscriptionLife
+  readonly item: ModelItem
+  readonly start: Start
+  /** Of distinct mode: as many updates the history has. */
+  readonly historyCount: number
 }
 
 interface Restart {
@@ -78,6 +103,10 @@ export class SessionLedger {
   readonly #lives = new Map<Subscription, SubscriptionLife>()
   readonly #interests: Interests
   readonly #maxFrequencyCap: number
+  readonly #truth: Truth
+  readonly #begun: Begun[] = []
+  /** Tables, by subscription and item, of which a flush has brought a part. */
+  readonly #cut = new Set<string>()
 
   constructor(
     session: Session,
@@ -86,7 +115,9 @@ export class SessionLedger {
     wish: SessionWish,
     requests: ClientRequest[],
     maxFrequencyCap: number,
+    truth: Truth,
   ) {
+    this.#truth = truth
     this.session = session
     this.#interests = interests
     this.core = core
@@ -102,6 +133,7 @@ export class SessionLedger {
   }
 
   get published(): number {
+    this.#countBegun()
     return this.#published
   }
 
@@ -125,6 +157,11 @@ export class SessionLedger {
 
   get updatesInFlushes(): number {
     return this.flushes.reduce((sum, { updates }) => sum + updates, 0)
+  }
+
+  /** Tables that the flush at `position` has brought all of. */
+  tablesAt(position: number): readonly TableHad[] {
+    return this.flushes.find(flush => flush.position === position)?.tables ?? []
   }
 
   lives(): IterableIterator<SubscriptionLife> {
@@ -158,19 +195,38 @@ export class SessionLedger {
   onBegin(
     owner: Subscription,
     name: string,
-    isKnown: boolean,
     isNew: boolean,
-    { position, place }: { position: number; place: number },
+    { position, place, history }: Pick<Start, 'position' | 'place' | 'history'>,
+    historyCount: number,
   ): void {
     const life = this.#lives.get(owner) ?? assert.fail(`a subscription that was not asked for has ${name}`)
-    const hasSnapshot = life.wish.hasSnapshot || isNew
-    life.begin(name, { position, place, hasSnapshot })
-    if (isKnown && hasSnapshot) this.#published++
+    const item = this.#truth.item(name)
+    assert.ok(item.settings.modes.includes(life.wish.mode), `${name} is not read in mode ${life.wish.mode}`)
+    const hasEnd = life.wish.hasSnapshot && item.settings.hasSnapshot
+    const start = { position, place, hasSnapshot: hasEnd || isNew, hasEnd, history }
+    life.begin(name, start)
+    this.#begun.push({ life, item, start, historyCount })
+  }
+
+  #countBegun(): void {
+    for (const { life, item, start, historyCount } of this.#begun.splice(0)) {
+      const event = item.events[start.place]
+      if (event === undefined || event.state === null) {
+        assert.equal(historyCount, 0, `${item.name} is not known and has no history`)
+      } else if (life.wish.mode === 'command') {
+        this.#published += rowsShown(event.rows, life.wish).size
+      } else if (life.wish.mode === 'distinct') {
+        this.#published += historyCount
+      } else if (start.hasSnapshot && passes(life.wish, event.state)) {
+        this.#published++
+      }
+    }
   }
 
   /** The session's core has reached an event of an item. */
   onEvent(item: ModelItem, place: number): void {
     if (!this.isOpen) return
+    this.#countBegun()
     for (const life of this.#lives.values()) this.#published += life.onEvent(item, place)
   }
 
@@ -185,6 +241,9 @@ export class SessionLedger {
     request.answer = json
     const isEventTold = this.told.some(({ number }) => number === request.number)
     const isDone = error === undefined && EVENT_OF_VERB[request.verb] !== null
+    const isAllowed = this.#truth.allows(request.wish)
+    const isMode = error?.code === 'MODE_NOT_ALLOWED'
+    assert.ok(isAllowed ? !isMode : error !== undefined, `session ${id}: modes that are allowed: ${json}`)
     assert.equal(
       isEventTold,
       isDone,
@@ -208,7 +267,10 @@ export class SessionLedger {
     const gone = this.flushes
       .filter(flush => flush.position > position)
       .reduce((sum, { updates, lost }) => sum + updates + lost, 0)
-    assert.ok(recalled - this.#recalled <= gone, `session ${id} recalls ${recalled - this.#recalled} of ${gone}`)
+    // Of a table rows that came and went count too, as they may have been told; and so do values that passed a filter anew.
+    const isGuessed = [...this.#lives.values()].some(({ wish }) => wish.mode === 'command' || wish.filter !== null)
+    const isWithin = recalled - this.#recalled <= gone
+    assert.ok(isWithin || isGuessed, `session ${id} recalls ${recalled - this.#recalled} of ${gone}`)
     assert.ok((left?.horizon ?? 0) <= position && (events?.horizon ?? 0) <= position)
     this.#recalled = recalled
     this.flushes = this.flushes.filter(flush => flush.position <= position)
@@ -223,7 +285,7 @@ export class SessionLedger {
     } else {
       assert.equal(why, 'POSITION_TOO_OLD')
       const isLast = asked === (this.flushes.at(-1)?.position ?? this.#base.position)
-      const isRaw = [...this.#lives.values()].some(({ wish }) => wish.mode === 'raw')
+      const isRaw = [...this.#lives.values()].some(({ wish }) => isLogged(wish))
       assert.ok(!isLast || this.#hasGivenUp, `session ${id} goes on from its last position`)
       assert.ok(asked < this.confirmed || isRaw || mayForget, `session ${id} knows what it was sent behind ${asked}`)
     }
@@ -244,8 +306,15 @@ export class SessionLedger {
   }
 
   /** Batch hands a flush over: `length` bytes. */
-  onFlush(records: readonly [StreamRecord, string][], position: number, length: number, nowMs: number): void {
+  onFlush(
+    records: readonly [StreamRecord, string][],
+    position: number,
+    length: number,
+    nowMs: number,
+    tables: readonly TableState[],
+  ): void {
     const { id } = this.session
+    this.#countBegun()
     assert.ok(position > this.#lastPosition, `session ${id}: position ${position} behind ${this.#lastPosition}`)
     this.#lastPosition = position
     const isUnpaid = this.#bandwidth > 0 && nowMs + ROUNDING_MS < this.#paidMs
@@ -255,18 +324,60 @@ export class SessionLedger {
     const data = this.#takeOwn(records)
     const lostItems = new Set<string>()
     let lostUpdates = 0
-    for (const [{ sub = 0, item, lost, fields }, json] of data) {
+    const rowsSent = new Set<string>()
+    const clearedItems = new Set<string>()
+    let rowsDueMax = 0
+    for (const [record, json] of data) {
+      const { sub = 0, item, lost, command, cleared } = record
       assert.ok(item !== undefined, `session ${id}: behind data there is ${json}`)
       if (lost !== undefined) {
         lostUpdates += lost
         lostItems.add(`${sub} ${item}`)
       }
-      if (fields === undefined) continue
+      const life = this.lifeOf(sub)
+      if (cleared === true) {
+        clearedItems.add(`${sub} ${item}`)
+        const place = tables.find(each => each.sub === sub && each.item === item)!.place
+        const rows = this.#truth.item(item).events[place]?.rows
+        rowsDueMax += rows === undefined ? 0 : rowsShown(rows, life.wish).size
+      }
+      if (!isUpdate(record)) continue
       this.#handedOver++
-      if (lostItems.delete(`${sub} ${item}`)) this.#published++
-      this.lifeOf(sub).onUpdateSent(item, nowMs)
+      if (command !== undefined) {
+        rowsSent.add(`${sub} ${item}`)
+        continue
+      }
+      if (lostItems.delete(`${sub} ${item}`) && life.wish.mode === 'raw') this.#published++
+      life.onUpdateSent(this.#truth.item(item), nowMs)
     }
-    this.flushes.push({ position, updates: this.#handedOver - before, lost: lostUpdates, events: this.#events })
+    for (const { sub, item, isCut } of tables) {
+      const key = `${sub} ${item}`
+      const isGoingOn = this.#cut.has(key)
+      const isTurn = rowsSent.has(key) || (isGoingOn && !clearedItems.has(key))
+      if (isTurn) this.lifeOf(sub).onUpdateSent(this.#truth.item(item), nowMs, isGoingOn, !isCut)
+    }
+    this.#countTablesAnew(rowsDueMax)
+    const had: TableHad[] = []
+    for (const { isLacking, isCut, sub, item, place } of tables) {
+      if (isCut) this.#cut.add(`${sub} ${item}`)
+      else this.#cut.delete(`${sub} ${item}`)
+      if (!isLacking) had.push({ sub, item, place })
+    }
+    const updates = this.#handedOver - before
+    this.flushes.push({ position, updates, lost: lostUpdates, events: this.#events, tables: had })
+  }
+
+  /** A table that is sent from its beginning to who was behind is published anew, as far as more is due than waited. */
+  #countTablesAnew(rowsDueMax: number): void {
+    const { session } = this
+    const { conflated, dropped, recalled } = session
+    const settled = this.#handedOver + conflated + dropped + waitingOf(this.#interests, session) - recalled
+    const anew = settled - this.#published
+    assert.ok(
+      anew >= 0 && anew <= rowsDueMax,
+      `session ${session.id}: ${anew} published anew of ${rowsDueMax} rows sent`,
+    )
+    this.#published += anew
   }
 
   lifeOf(id: number): SubscriptionLife {
@@ -300,8 +411,8 @@ export class SessionLedger {
     return position === this.#base.position || this.flushes.some(flush => flush.position === position)
   }
 
-  #intervalOf({ mode, maxFrequency }: SubscriptionWish): number {
-    return mode === 'raw' ? 0 : this.#intervalFor(maxFrequency)
+  #intervalOf(wish: SubscriptionWish): number {
+    return isLogged(wish) ? 0 : this.#intervalFor(wish.maxFrequency)
   }
 
   #intervalFor(maxFrequency: number): number {

@@ -7,19 +7,23 @@
  */
 
 import assert from 'node:assert/strict'
+import type { Has } from './item-has.ts'
 import { ItemWatch } from './item-watch.ts'
 import type { SessionLedger } from './session-ledger.ts'
-import type { StreamRecord } from './stream-reader.ts'
+import { isUpdate, type StreamRecord } from './stream-reader.ts'
 import type { SubscriptionLife } from './subscription-life.ts'
+import { TableWatch } from './table-watch.ts'
 import type { Truth } from './taps.ts'
 
 /** Flushes that a client remembers. */
 const KEPT_MAX = 12
 
+type Watch = ItemWatch | TableWatch
+
 interface LiveSubscription {
   readonly life: SubscriptionLife
   isPaused: boolean
-  readonly watches: Map<string, ItemWatch>
+  readonly watches: Map<string, Watch>
 }
 
 interface Kept {
@@ -28,7 +32,7 @@ interface Kept {
   readonly subscriptions: readonly {
     readonly life: SubscriptionLife
     readonly isPaused: boolean
-    readonly watches: readonly (readonly [string, ItemWatch, ItemWatch['has']])[]
+    readonly watches: readonly (readonly [string, Watch, Watch['has']])[]
   }[]
 }
 
@@ -80,7 +84,16 @@ export class SessionView {
     assert.ok(position > this.position, `${this.id}: position ${position} behind ${this.position}`)
     this.position = position
     this.flushes.push(position)
+    this.#checkTables(position)
     this.#keep()
+  }
+
+  /** Behind a flush with which nothing is lacking of a table it is right. */
+  #checkTables(position: number): void {
+    for (const { sub, item, place } of this.ledger.tablesAt(position)) {
+      const watch = this.subscriptions.get(sub)?.watches.get(item)
+      if (watch instanceof TableWatch) watch.checkAt(place, `${this.id}, subscription ${sub}, position ${position}`)
+    }
   }
 
   /** The session goes on behind `position`. */
@@ -93,7 +106,7 @@ export class SessionView {
     this.updates = kept.updates
     this.subscriptions.clear()
     for (const { life, isPaused, watches } of kept.subscriptions) {
-      for (const [, watch, has] of watches) watch.putBack(has)
+      for (const [, watch, has] of watches) putBack(watch, has)
       this.subscriptions.set(life.wish.id, {
         life,
         isPaused,
@@ -127,15 +140,28 @@ export class SessionView {
     this.#keep()
   }
 
-  watch(subscription: LiveSubscription, name: string, position: number): ItemWatch {
+  /** An interest that has begun anew may stand elsewhere. A table is told to be empty then, where it is to be. */
+  watch(subscription: LiveSubscription, name: string, position: number): Watch {
     const { life, watches } = subscription
+    const start = life.startOf(name, position)
     let watch = watches.get(name)
-    if (watch === undefined) {
-      watch = new ItemWatch(this.#truth.item(name), life.wish, life.startOf(name, position), this.#logEventsMin)
+    if (watch === undefined || (this.#hasNewStarts(life) && watch.start !== start)) {
+      const item = this.#truth.item(name)
+      const before = watch
+      if (life.wish.mode === 'command') {
+        watch = new TableWatch(item, life.wish, start)
+      } else {
+        watch = new ItemWatch(item, life.wish, start, Math.min(this.#logEventsMin, item.settings.logUpdates))
+        watch.wasEndTold = before instanceof ItemWatch && before.isEndTold
+      }
       watch.isSetBack = this.#isSetBack
       watches.set(name, watch)
     }
     return watch
+  }
+
+  #hasNewStarts({ wish }: SubscriptionLife): boolean {
+    return wish.mode === 'distinct' || (wish.mode !== 'command' && wish.filter !== null)
   }
 
   /** At the end, when all has been read: it has everything that the session was told and sent, and the truth. */
@@ -154,10 +180,10 @@ export class SessionView {
       for (const name of life.live.keys()) {
         const watch = this.watch(subscription, name, Number.POSITIVE_INFINITY)
         lost += watch.lostTotal
-        if (!isPaused) watch.checkConverged(`${id}, subscription ${life.wish.id}`)
+        if (!isPaused) watch.checkConverged(`${id}, ${JSON.stringify(life.wish)}`)
       }
-      for (const [name, { fields }] of subscription.watches) {
-        assert.ok(fields === null || life.live.has(name), `${id}: ${name} is followed no more`)
+      for (const [name, { hasItem }] of subscription.watches) {
+        assert.ok(!hasItem || life.live.has(name), `${id}: ${name} is followed no more`)
       }
     }
     if (ledger.isPlain) {
@@ -215,8 +241,13 @@ export class SessionView {
     const name = record.item!
     const isWished = wish.items.includes(name) || wish.prefixes.some(prefix => name.startsWith(prefix))
     assert.ok(isWished, `${this.id}: ${name} was not asked for`)
-    this.watch(subscription, name, position).take(record)
-    if (record.fields !== undefined) this.updates++
+    try {
+      this.watch(subscription, name, position).take(record)
+    } catch (error) {
+      if (error instanceof Error) error.message += `\n  ${this.id}: ${JSON.stringify(wish)}: ${JSON.stringify(record)}`
+      throw error
+    }
+    if (isUpdate(record)) this.updates++
   }
 
   #of(id: number): LiveSubscription {
@@ -235,4 +266,9 @@ export class SessionView {
       if (position !== this.pinned) this.#kept.delete(position)
     }
   }
+}
+
+function putBack(watch: Watch, has: Watch['has']): void {
+  if (watch instanceof TableWatch) watch.putBack(has as TableWatch['has'])
+  else watch.putBack(has as Has)
 }

@@ -15,6 +15,7 @@
 import assert from 'node:assert/strict'
 import { SESSION_ID_BYTES } from '#src/codec/json-stream.ts'
 import { homeOf } from '#src/domain/home.ts'
+import { PACED } from '#src/domain/session.ts'
 import { silentLog } from '#src/log.ts'
 import { BLOCK_SLOTS, M, ThreadMetrics } from '#src/metrics/names.ts'
 import { createLocalQueue, type LocalQueue } from '#src/ring/local-queue.ts'
@@ -38,12 +39,13 @@ import { FakeSocket } from '../support/fake-socket.ts'
 import { Random } from '../support/random.ts'
 import { ClientActor } from './client-actor.ts'
 import type { Connection } from './connection.ts'
-import { chooseSurroundings, FAULTS, type Surroundings } from './faults.ts'
+import { chooseSurroundings, FAULTS, hasModesOf, type Surroundings } from './faults.ts'
 import { FeedActor } from './feed-actor.ts'
 import { Fence } from './fence.ts'
 import type { LineTruth, ModelItem } from './model.ts'
 import { type Asked, keyOf, SessionBook } from './session-book.ts'
 import type { SessionLedger } from './session-ledger.ts'
+import { tableBytes } from './table-bytes.ts'
 import { type CoreObserver, Truth } from './taps.ts'
 
 const TRACE_LINES = Number(process.env.TRACE ?? 60)
@@ -51,6 +53,7 @@ const QUIET_ROUNDS_MAX = 3_000
 /** What a duty cycle does in one go before the simulation looks whether it ever ends. */
 const TURNS_MAX = 20_000
 const SETTLE_MS = 3_000
+const PACED_ROUNDS_MAX = 20
 const SETTLE_STEP_MS = 20
 /** After this everything that may go has gone: idle times, delays, close timeouts and two sweeps. */
 const CLEAR_MS = 26_000
@@ -105,12 +108,12 @@ export class Simulation implements CoreObserver {
   #published = 0
   #isSettling = false
 
-  constructor(seed: number) {
+  constructor(seed: number, hasModes = hasModesOf(seed)) {
     this.seed = seed
     this.#random = new Random(seed)
-    this.surroundings = chooseSurroundings(this.#random)
-    const { config } = this.surroundings
-    this.#truth = new Truth(config.fieldsMax, this)
+    this.surroundings = chooseSurroundings(this.#random, hasModes)
+    const { config, choices } = this.surroundings
+    this.#truth = new Truth(config, choices.settings, this)
     this.#book = new SessionBook({
       config,
       clock: this.clock,
@@ -335,10 +338,10 @@ export class Simulation implements CoreObserver {
   }
 
   #addFeed(): void {
-    const { items, fields, config } = this.surroundings
+    const { items, choices, fields, config } = this.surroundings
     const lanes = this.#lanes.filter(lane => lane.feedAccept !== null)
     const name = `feed-${this.#feedsMade++}`
-    const feed = new FeedActor(name, this.#random, items, fields, config.fieldsMax)
+    const feed = new FeedActor(name, this.#random, items, choices, fields, config.fieldsMax)
     this.#say(`${name} connects, ${feed.isOnDemand ? 'on demand, ' : ''}heartbeat ${feed.heartbeatMs}`)
     this.#feeds.push(feed)
     this.#truth.feeds.set(name, feed)
@@ -389,9 +392,11 @@ export class Simulation implements CoreObserver {
     } else {
       const name = random.pick(this.surroundings.fields)
       const value = `h${this.#published}`
-      const body = JSON.stringify({ [name]: value })
       const isSnapshot = this.#isSettling || random.chance(0.1)
-      const fields: LineTruth['fields'] = [[name, value]]
+      const isRow = this.surroundings.choices.settings.get(item)!.isTable === true
+      const row: Record<string, string> = isRow ? { key: `k${this.#published % 3}`, command: 'ADD' } : {}
+      const fields: LineTruth['fields'] = Object.entries({ ...row, [isRow ? 'price' : name]: value })
+      const body = JSON.stringify(Object.fromEntries(fields))
       this.#truth.published.set(timeMs, { item, isDeletion: false, isSnapshot, timeMs, fields })
       const query = `?time=${timeMs}${isSnapshot ? '&snapshot=true' : ''}`
       const head = `POST ${path}${query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`
@@ -444,6 +449,14 @@ export class Simulation implements CoreObserver {
     for (const feed of this.#feeds) feed.socket.kernelBytesMax = 1e9
     this.#quiet()
     this.#pass(SETTLE_MS, SETTLE_STEP_MS)
+    this.#awaitPaced()
+  }
+
+  /** Who counts each update may have many to get, at a low bandwidth. */
+  #awaitPaced(): void {
+    if (!this.surroundings.play.hasModes) return
+    const isPaced = () => [...this.#book.open].some(({ session }) => session.state === PACED)
+    for (let rounds = 0; rounds < PACED_ROUNDS_MAX && isPaced(); rounds++) this.#pass(SETTLE_MS, SETTLE_STEP_MS)
   }
 
   /** The first update after a quiet time reaches everybody who has set no delay within the same instant. */
@@ -465,6 +478,7 @@ export class Simulation implements CoreObserver {
     )
     for (const [client, updates] of before) if (client.isStreaming) this.#checkGot(client, grown, updates)
     this.#pass(SETTLE_MS, SETTLE_STEP_MS)
+    this.#awaitPaced()
   }
 
   #checkGot(client: ClientActor, grown: ReadonlySet<string>, before: ReadonlyMap<string, number>): void {
@@ -477,8 +491,15 @@ export class Simulation implements CoreObserver {
         const key = `${wish.id} ${name}`
         if (!grown.has(name) || before.get(key) === HELD) continue
         const watch = watches.get(name)
+        // What does not pass a filter does not come; a table's rows are none of what is published here but by rule.
+        if (wish.filter !== null || wish.window !== null) continue
+        const { settings } = this.#truth.item(name)
+        if (wish.mode === 'command') {
+          watch?.checkConverged(`client ${client.id}, subscription ${wish.id}`)
+          if (settings.isTable !== true) continue
+        }
         // Who wants no snapshot has nothing yet of an item that another core has just told of.
-        if (watch === undefined && !wish.hasSnapshot) continue
+        if (watch === undefined && !(wish.hasSnapshot && settings.hasSnapshot)) continue
         assert.ok(watch !== undefined, `client ${client.id} has ${key} at once`)
         watch.checkConverged(`client ${client.id}, subscription ${wish.id}`)
         const isGrown = watch.updates > (before.get(key) ?? 0)
@@ -536,6 +557,7 @@ export class Simulation implements CoreObserver {
       for (const item of conflate.items.values()) {
         for (let i = 0; i < item.fieldCount; i++) if (item.blockOffsets[i]! >= 0) bytes += 1 << item.blockClasses[i]!
       }
+      for (const { table } of conflate.items.values()) if (table !== null) bytes += tableBytes(table, conflate.store)
       assert.equal(conflate.store.usedBytes, bytes, `core ${core}: bytes in the store`)
     }
   }
@@ -648,8 +670,8 @@ function updatesOf({ view }: ClientActor, nowMs: number): Map<string, number> {
 }
 
 /** Runs a seed; what fails says how to see it again. */
-export function simulate(seed: number): Outcome {
-  const simulation = new Simulation(seed)
+export function simulate(seed: number, hasModes?: boolean): Outcome {
+  const simulation = new Simulation(seed, hasModes)
   try {
     return simulation.run()
   } catch (error) {

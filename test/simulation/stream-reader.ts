@@ -17,6 +17,11 @@ export interface StreamRecord {
   readonly stale?: boolean
   readonly deleted?: boolean
   readonly lost?: number
+  readonly out?: boolean
+  readonly snapshotEnd?: boolean
+  readonly cleared?: boolean
+  readonly key?: string
+  readonly command?: 'ADD' | 'UPDATE' | 'DELETE'
   /** Records of the session itself. */
   readonly session?: string
   readonly position?: number
@@ -41,6 +46,11 @@ export interface StreamListener {
   onRecord(record: StreamRecord, json: string): void
   /** What came since the last flush is the flush of this position. */
   onFlush(position: number): void
+}
+
+/** Whether the record counts as an update. */
+export function isUpdate({ fields, command }: StreamRecord): boolean {
+  return fields !== undefined || command !== undefined
 }
 
 const HEAD_END = '\r\n\r\n'

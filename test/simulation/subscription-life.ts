@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { isPublished, type ModelItem } from './model.ts'
+import { isLogged, type ModelItem, publishedBy } from './model.ts'
 import type { SubscriptionWish } from './wishes.ts'
 
 /** Wheels and clocks count in ticks, frequencies in fractions. */
@@ -18,6 +18,10 @@ export interface Start {
   place: number
   /** It begins with a snapshot when it is known, and else when it is. */
   readonly hasSnapshot: boolean
+  /** Of distinct mode: where its history ends is told. */
+  readonly hasEnd: boolean
+  /** Of distinct mode: the event of the first update that its history has, and whether that is told as the whole value. */
+  readonly history: { readonly place: number; readonly isState: boolean } | null
 }
 
 /** From a subscription's beginning to its end; its id may have several lives. */
@@ -29,7 +33,7 @@ export class SubscriptionLife {
   intervalMs: number
   readonly #starts = new Map<string, Start[]>()
   /** By item: its last update, and the shortest interval since. */
-  readonly #sent = new Map<string, { ms: number; intervalMs: number }>()
+  readonly #sent = new Map<string, { item: ModelItem; ms: number; intervalMs: number }>()
   /** Items of which something was told since their last update that waits for no turn: what was held goes along. */
   readonly #marked = new Set<string>()
 
@@ -61,12 +65,18 @@ export class SubscriptionLife {
 
   /** Who follows an item is told its end by an event and has it no more; raw mode has it to its end and beyond. */
   isFollowed(name: string): boolean {
-    return this.wish.mode === 'merge' && !this.wish.items.includes(name)
+    return !isLogged(this.wish) && !this.wish.items.includes(name)
+  }
+
+  /** The least time between two updates of an item: its rule may ask for more than the client. */
+  #intervalOf({ settings }: ModelItem): number {
+    if (settings.maxFrequency === 0 || isLogged(this.wish)) return this.intervalMs
+    return Math.max(this.intervalMs, 1_000 / settings.maxFrequency)
   }
 
   change(intervalMs: number): void {
     this.intervalMs = intervalMs
-    for (const sent of this.#sent.values()) sent.intervalMs = Math.min(sent.intervalMs, intervalMs)
+    for (const sent of this.#sent.values()) sent.intervalMs = Math.min(sent.intervalMs, this.#intervalOf(sent.item))
   }
 
   /** The core has reached an event of an item. Returns how many updates that published. */
@@ -76,7 +86,7 @@ export class SubscriptionLife {
     const event = item.events[place]
     if (event?.kind !== 'update' || item.events[place - 1]?.kind === 'fresh') this.#marked.add(item.name)
     if (event?.kind === 'deleted' && this.isFollowed(item.name)) this.live.delete(item.name)
-    return event !== undefined && isPublished(event, this.wish) ? 1 : 0
+    return event === undefined ? 0 : publishedBy(event, this.wish)
   }
 
   /** Its last update was sent so lately that the next one has to wait. */
@@ -85,13 +95,15 @@ export class SubscriptionLife {
     return sent !== undefined && nowMs - sent.ms < sent.intervalMs
   }
 
-  onUpdateSent(name: string, nowMs: number): void {
+  /** Of a table: `isGoingOn` with what a flush before had no room for; not `isWhole`: so will another one. */
+  onUpdateSent(item: ModelItem, nowMs: number, isGoingOn = false, isWhole = true): void {
+    const { name } = item
     const sent = this.#sent.get(name)
     const isMarked = this.#marked.delete(name)
-    if (sent !== undefined && !isMarked) {
+    if (sent !== undefined && !isMarked && !isGoingOn) {
       const sinceMs = nowMs - sent.ms
       assert.ok(sinceMs + ROUNDING_MS >= sent.intervalMs, `${name}: ${sinceMs} ms after the last update`)
     }
-    this.#sent.set(name, { ms: nowMs, intervalMs: this.intervalMs })
+    if (isWhole) this.#sent.set(name, { item, ms: nowMs, intervalMs: this.#intervalOf(item) })
   }
 }

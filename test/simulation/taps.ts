@@ -26,7 +26,8 @@ import {
   UPDATE,
 } from '#src/codec/record.ts'
 import type { RecordConsumer, RecordHandler, RecordMemory, RecordProducer } from '#src/ring/queue.ts'
-import { type LineTruth, ModelItem, ModelSource } from './model.ts'
+import { type LineTruth, type ModelBounds, ModelItem, type ModelSettings, ModelSource } from './model.ts'
+import type { SubscriptionWish } from './wishes.ts'
 
 const HTTP = 'http'
 /** The place behind all events that an item has. */
@@ -38,13 +39,13 @@ export type OnRecord = (type: number, offset: number, length: number, memory: Re
 export function tapConsumer(
   inner: RecordConsumer,
   onTaken: OnRecord,
-  onOffer?: (type: number | null) => void,
+  onOffer?: (type: number | null, offset: number) => void,
 ): RecordConsumer {
   const drain = (handler: RecordHandler, countMax: number): number => {
     return inner.drain((type, offset, length) => {
-      onOffer?.(type)
+      onOffer?.(type, offset)
       const isTaken = handler(type, offset, length)
-      onOffer?.(null)
+      onOffer?.(null, offset)
       if (isTaken) onTaken(type, offset, length, inner.memory)
       return isTaken
     }, countMax)
@@ -85,6 +86,8 @@ export function tapProducer(inner: RecordProducer, onCommitted: OnRecord): Recor
 /** A feed's connection as the truth needs it. */
 export interface LineSource {
   readonly name: string
+  /** What line `line` says; null when it is no update. */
+  peekLine(line: number): LineTruth | null
   /** What line `line` said; asserts that it said something and that the core has not had it before. */
   takeLine(line: number, core: number): LineTruth
 }
@@ -112,21 +115,30 @@ export class Truth {
   readonly feeds = new Map<string, LineSource>()
   /** What was published over HTTP, by its time. */
   readonly published = new Map<number, LineTruth>()
-  readonly #fieldsMax: number
+  readonly #bounds: ModelBounds
+  readonly #settings: ReadonlyMap<string, ModelSettings>
   readonly #observer: CoreObserver
+  /** The update that a home is taking now is none: it will be refused. */
+  #isRefused = false
 
-  constructor(fieldsMax: number, observer: CoreObserver) {
-    this.#fieldsMax = fieldsMax
+  constructor(bounds: ModelBounds, settings: ReadonlyMap<string, ModelSettings>, observer: CoreObserver) {
+    this.#bounds = bounds
+    this.#settings = settings
     this.#observer = observer
   }
 
   item(name: string): ModelItem {
     let item = this.items.get(name)
     if (item === undefined) {
-      item = new ModelItem(name, this.#fieldsMax)
+      item = new ModelItem(name, this.#bounds, this.#settings.get(name) ?? assert.fail(`${name} has no settings`))
       this.items.set(name, item)
     }
     return item
+  }
+
+  /** Whether the rules of all its items allow a subscription its mode. */
+  allows(wish: SubscriptionWish | null): boolean {
+    return wish?.items.every(name => this.item(name).settings.modes.includes(wish.mode)) ?? true
   }
 
   /** A lane's way into `core`. */
@@ -169,7 +181,19 @@ export class Truth {
         }
       }
     }
-    return this.#tapMerging(inner, onTaken, () => NEXT)
+    const onOffer = (type: number, offset: number) => {
+      if (type !== UPDATE) return
+      const { words, doubles } = inner.memory
+      const slot = words[(offset >> 2) + 1]!
+      const up = slot === 0 ? null : (slots[slot] ?? assert.fail('a record of a feed that is not up'))
+      const item = this.item(names[words[offset >> 2]!]!)
+      const truth =
+        up === null
+          ? this.#publishedAs(item.name, type, doubles[(offset >> 3) + 2]!)
+          : (up.feed.peekLine(words[(offset >> 2) + 2]!) ?? assert.fail('a record of a line that is no update'))
+      this.#isRefused = item.isRefused(truth)
+    }
+    return this.#tapMerging(inner, onTaken, () => NEXT, onOffer)
   }
 
   #publishedAs(item: string, type: number, timeMs: number): LineTruth {
@@ -206,7 +230,7 @@ export class Truth {
       if (type === BIND_ITEM) names[number] = contentOf(memory, offset + 4, length - 4)
       if (type !== UPDATE && type !== DELETE && type !== REPLICA && type !== REPLICA_STALE) return
       const item = this.item(names[number]!)
-      places.push({ item, place: placeBehind(item, type) })
+      places.push({ item, place: placeBehind(item, type, this.#isRefused) })
     })
     const onTaken: OnRecord = (type, offset, _length, memory) => {
       if (type !== UPDATE && type !== DELETE && type !== REPLICA && type !== REPLICA_STALE) return
@@ -218,8 +242,14 @@ export class Truth {
   }
 
   /** Updates and whole states tell where they lead to before they are taken. */
-  #tapMerging(inner: RecordConsumer, onTaken: OnRecord, placeOf: () => number): RecordConsumer {
-    return tapConsumer(inner, onTaken, type => {
+  #tapMerging(
+    inner: RecordConsumer,
+    onTaken: OnRecord,
+    placeOf: () => number,
+    onOffer?: (type: number, offset: number) => void,
+  ): RecordConsumer {
+    return tapConsumer(inner, onTaken, (type, offset) => {
+      if (type !== null) onOffer?.(type, offset)
       this.#observer.onMerging(type === UPDATE || type === REPLICA ? placeOf() : null)
     })
   }
@@ -241,9 +271,9 @@ export class Truth {
 }
 
 /** Where the item's events will stand once the home has done what it is sending now. */
-function placeBehind(item: ModelItem, type: number): number {
+function placeBehind(item: ModelItem, type: number, isRefused: boolean): number {
   const count = item.events.length
-  if (type === REPLICA) return count - 1
+  if (type === REPLICA || (type === UPDATE && isRefused)) return count - 1
   if (type === DELETE) return item.state === null ? count - 1 : count
   return type === UPDATE && item.isStale ? count + 1 : count
 }
