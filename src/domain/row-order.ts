@@ -16,6 +16,8 @@ import { NO_COLUMN, type RowTable } from './row-table.ts'
 import type { ValueStore } from './value-store.ts'
 
 export const NO_MOVE = -1
+/** In place of a column: rows stand in the order of their keys. */
+export const BY_KEY = -2
 
 const START_ROWS = 8
 // What a value is, in the order of places.
@@ -44,7 +46,7 @@ export class RowOrder {
     this.to = to
   }
 
-  /** The row, in no place yet, gets its place by the value of `column`. */
+  /** The row, in no place yet, gets its place by the value of `column`, or BY_KEY. */
   insert(row: number, column: number): void {
     const place = this.#placeFor(row, column)
     if (this.count === this.#rows.length) {
@@ -100,8 +102,8 @@ export class RowOrder {
     const order = kind - this.#kindOf(b, column)
     if (order !== 0) return order
     if (kind !== NONE) {
-      const [aOffset, bOffset] = [table.valueOffset(column, a), table.valueOffset(column, b)]
-      const [aLength, bLength] = [table.valueLength(column, a), table.valueLength(column, b)]
+      const [aOffset, bOffset] = [this.#offsetOf(a, column), this.#offsetOf(b, column)]
+      const [aLength, bLength] = [this.#lengthOf(a, column), this.#lengthOf(b, column)]
       const byValue =
         kind === NUMBER
           ? compareDecimals(bytes, aOffset, aLength, bytes, bOffset, bLength)
@@ -114,8 +116,16 @@ export class RowOrder {
 
   #kindOf(row: number, column: number): number {
     if (column === NO_COLUMN) return NONE
-    const length = this.#table.valueLength(column, row)
+    const length = this.#lengthOf(row, column)
     if (length < 0) return NONE
-    return isDecimal(this.#store.bytes, this.#table.valueOffset(column, row), length) ? NUMBER : TEXT
+    return isDecimal(this.#store.bytes, this.#offsetOf(row, column), length) ? NUMBER : TEXT
+  }
+
+  #offsetOf(row: number, column: number): number {
+    return column === BY_KEY ? this.#table.keyOffset(row) : this.#table.valueOffset(column, row)
+  }
+
+  #lengthOf(row: number, column: number): number {
+    return column === BY_KEY ? this.#table.keyLength(row) : this.#table.valueLength(column, row)
   }
 }

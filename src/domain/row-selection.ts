@@ -9,7 +9,7 @@
 import type { FieldTable } from './field-table.ts'
 import type { Filter } from './filter/filter.ts'
 import { type FilterValues, NO_VALUE } from './filter/filter-values.ts'
-import { NO_MOVE, RowOrder } from './row-order.ts'
+import { BY_KEY, NO_MOVE, RowOrder } from './row-order.ts'
 import { NO_COLUMN, type RowTable } from './row-table.ts'
 import type { RowView } from './row-view.ts'
 import type { RowWindow } from './session-request.ts'
@@ -85,7 +85,7 @@ export class RowSelection {
     }
     const column = this.#sortColumn()
     const wasPlaced = this.#placed[row] === 1
-    const isMoved = column !== NO_COLUMN && this.#table.changedAt(column, row) === position
+    const isMoved = column >= 0 && this.#table.changedAt(column, row) === position
     this.#moved.length = 0
     this.#isMovedIn.length = 0
     if (wasPlaced && (!passes || isMoved)) {
@@ -134,6 +134,7 @@ export class RowSelection {
   }
 
   #sortColumn(): number {
+    if (this.#sort === KEY) return BY_KEY
     if (this.#sortId < 0) this.#sortId = this.#context.fields.find(this.#sort)
     return this.#sortId < 0 ? NO_COLUMN : this.#table.findColumn(this.#sortId)
   }

@@ -15,7 +15,7 @@
  */
 
 import { copyBytes, equalBytes } from '#src/bytes.ts'
-import { NO_ROOM, NULL_VALUE, ValueStore } from './value-store.ts'
+import { NO_ROOM, ValueStore } from './value-store.ts'
 
 export const NO_ROW = -1
 /** Returned by ensure: there is no room for the key. */
@@ -154,7 +154,7 @@ export class RowTable {
     return this.columns[column]!.blocks[row]! * BLOCK_UNIT
   }
 
-  /** NULL_VALUE, or NO_VALUE. */
+  /** -1 for null, or NO_VALUE. */
   valueLength(column: number, row: number): number {
     return this.columns[column]!.lengths[row]!
   }
@@ -169,12 +169,12 @@ export class RowTable {
     return length <= 0 || equalBytes(this.#store.bytes, blocks[row]! * BLOCK_UNIT, bytes, offset, length)
   }
 
-  /** Stores a value that changed at `position`; `length` NULL_VALUE is null. False where there is no room: the old one stays. */
+  /** Stores a value that changed at `position`; a `length` below 0 is null. False where there is no room: the old one stays. */
   put(column: number, row: number, bytes: Buffer, offset: number, length: number, position: number): boolean {
     const cells = this.columns[column]!
     const before = cells.lengths[row]!
+    if (this.byteCount + takenBy(length) - takenBy(before) > this.#bytesMax) return false
     if (length > 0) {
-      if (this.byteCount + takenBy(length) - takenBy(before) > this.#bytesMax) return false
       const bits = ValueStore.classOf(length)
       if (before <= 0 || cells.classes[row] !== bits) {
         const block = this.#store.allocate(bits)
@@ -197,9 +197,10 @@ export class RowTable {
   drop(column: number, row: number, position: number): boolean {
     const cells = this.columns[column]!
     if (cells.lengths[row] === NO_VALUE) return false
-    this.put(column, row, EMPTY_BYTES, 0, NULL_VALUE, position)
+    if (cells.lengths[row]! > 0) this.#store.free(cells.blocks[row]! * BLOCK_UNIT, cells.classes[row]!)
+    this.byteCount -= takenBy(cells.lengths[row]!)
     cells.lengths[row] = NO_VALUE
-    this.byteCount -= VALUE_BYTES
+    cells.changedAt[row] = position
     return true
   }
 
@@ -277,8 +278,6 @@ export class RowTable {
     for (let row = 0; row < this.end; row++) this.#place(row)
   }
 }
-
-const EMPTY_BYTES = Buffer.alloc(0)
 
 function takenBy(length: number): number {
   return length === NO_VALUE ? 0 : VALUE_BYTES + Math.max(0, length)

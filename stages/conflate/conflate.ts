@@ -40,7 +40,6 @@ import { Interests } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
 import { ItemTable } from '#src/domain/item-table.ts'
 import type { Session } from '#src/domain/session.ts'
-import { isLoggedMode } from '#src/domain/session-request.ts'
 import { ValueStore } from '#src/domain/value-store.ts'
 import type { ClientErrorCode, FeedErrorCode } from '#src/errors.ts'
 import { CONFLATE, M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -199,7 +198,7 @@ export class Conflate implements Stage {
       tell,
       onFollowed: (prefix, isFollowed) => this.#prefixes.setFollowed(prefix, isFollowed),
       evictRaw: asking =>
-        this.sessions.evict(one => one !== asking && one.subscriptions.some(({ mode }) => isLoggedMode(mode))),
+        this.sessions.evict(one => one !== asking && one.subscriptions.some(({ mode }) => mode !== 'merge')),
     })
     this.messages = new Messages({
       wheel,

@@ -212,8 +212,9 @@ export class Merger {
     }
     if (isRow) {
       const problem = this.#tables.apply(lane, item, bytes, start, at, isSnapshot, position)
-      if (problem !== null && !lane.isPeer) {
-        this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
+      if (problem !== null) {
+        if (lane.isPeer) isIncomplete = true
+        else this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
       }
     }
     const views = item.views
@@ -250,8 +251,8 @@ export class Merger {
     const end = offset + length
     if (memory.words[(offset >> 2) + 1] === 1) this.#tables.clear(item, ++this.position)
     if (this.#tables.check(lane, memory.bytes, start, end) !== null) return
-    if (this.#tables.apply(lane, item, memory.bytes, start, end, false, ++this.position) !== null)
-      item.isIncomplete = true
+    const problem = this.#tables.apply(lane, item, memory.bytes, start, end, false, ++this.position)
+    if (problem !== null) item.hasLostRows = true
   }
 
   /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
@@ -262,7 +263,8 @@ export class Merger {
     const wasKnown = item.isKnown
     for (const view of item.views) this.#conflateWaiting(view)
     item.clear(this.#store)
-    item.isIncomplete = false
+    item.isIncomplete = item.hasLostRows
+    item.hasLostRows = false
     item.stretches?.clear()
     if ((state & REPLICA_HAS_ROWS) === 0) this.#tables.clear(item, this.position)
     item.seq = memory.doubles[double + 4]!

@@ -32,6 +32,19 @@ export class ReplicaParts {
     this.#bindField = bindField
   }
 
+  /** Whether they and what follows in `lengthBehind` bytes find room; where not, this thread is woken when there is some. */
+  hasRoom(peer: PeerLink, item: Item, lengthBehind: number): boolean {
+    const { table, log } = item
+    const rowBytes = table !== null && table.count > 0 ? table.byteCount : 0
+    const first = log !== null && item.settings.keepsLog ? this.#firstSent(peer, item, log) : 0
+    const logBytes = log !== null && item.settings.keepsLog ? bytesFrom(log, first) : 0
+    return rowBytes + logBytes === 0 || hasRoomFor(peer.data, rowBytes + logBytes + lengthBehind)
+  }
+
+  #firstSent({ data }: PeerLink, { settings }: Item, log: ItemLog): number {
+    return firstSent(log, settings.historyMax, data.recordBytesMax / LOG_PARTS)
+  }
+
   /** Sends them; false when they and what follows in `lengthBehind` bytes find no room. */
   send(peer: PeerLink, item: Item, wish: number, lengthBehind: number): boolean {
     const { table, log } = item
@@ -39,10 +52,9 @@ export class ReplicaParts {
     const keepsLog = log !== null && item.settings.keepsLog
     if (!hasRows && !keepsLog) return true
     if (hasRows && !this.#bindColumns(peer, table)) return false
-    const first = keepsLog ? firstSent(log, item.settings.historyMax, peer.data.recordBytesMax / LOG_PARTS) : 0
+    const first = keepsLog ? this.#firstSent(peer, item, log) : 0
     if (keepsLog && !this.#bindEntries(peer, log, first)) return false
-    const logBytes = keepsLog ? bytesFrom(log, first) : 0
-    if (!hasRoomFor(peer.data, (hasRows ? table.byteCount : 0) + logBytes + lengthBehind)) return false
+    if (!this.hasRoom(peer, item, lengthBehind)) return false
     if (hasRows) this.#sendRows(peer.data, item, table, wish)
     if (keepsLog) for (let at = first; at < log.end; at++) sendEntry(peer.data, item, log, at, wish, at === first)
     return true

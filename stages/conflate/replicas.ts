@@ -222,6 +222,7 @@ export class Replicas {
     for (let i = 0; i < item.fieldCount; i++) if (!this.#bindField(peer, item.fieldIds[i]!)) return false
     let length = REPLICA_FIELDS
     for (let i = 0; i < item.fieldCount; i++) length += FIELD_HEADER + Math.max(0, item.lengths[i]!)
+    if (!this.#parts.hasRoom(peer, item, length + 4 + textBytesMax(content))) return false
     const bind = claimOrAwait(producer, 4 + textBytesMax(content))
     if (bind < 0) return false
     producer.memory.words[bind >> 2] = item.id

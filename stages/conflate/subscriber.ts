@@ -95,7 +95,7 @@ export class Subscriber {
     const intervalMs = isLoggedMode(request.mode) ? 0 : this.#intervalMs(request.maxFrequency)
     const subscription = new Subscription(request, intervalMs, merger.advance())
     // Two subscriptions of one session never share a view: its number tells them apart.
-    if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `,#${request.id}`
+    if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `\n${request.id}`
     const prefixCount = session.subscriptions.reduce(
       (sum, { prefixes }) => sum + prefixes.length,
       request.prefixes.length,
@@ -253,8 +253,9 @@ export class Subscriber {
     const named = new Set(request.items)
     const followed: string[] = []
     for (const item of this.#deps.items.values()) {
-      if (!item.isKnown || named.has(item.name) || !this.#isAllowed(item.name, request.mode)) continue
-      if (request.prefixes.some(prefix => item.name.startsWith(prefix))) followed.push(item.name)
+      if (!item.isKnown || named.has(item.name)) continue
+      if (!request.prefixes.some(prefix => item.name.startsWith(prefix))) continue
+      if (item.settings.modes.includes(request.mode)) followed.push(item.name)
     }
     return [...request.items, ...followed]
   }

@@ -133,7 +133,9 @@ export class Tables {
       this.rows--
       return ROW_GOOD
     }
-    if (!isThere && (table.count >= this.#settings.tableRowsMax || this.rows >= this.#settings.rowsMax)) {
+    // The rows of a replica have been let in at its home.
+    const isFull = table.count >= this.#settings.tableRowsMax || this.rows >= this.#settings.rowsMax
+    if (!isThere && !lane.isPeer && isFull) {
       return 'FEED_ROWS_TOO_MANY'
     }
     const row = table.ensure(bytes, this.#keyAt, this.#keyLength)

@@ -89,11 +89,11 @@ export class ItemWatch {
     this.isStale = isShown ? first.isStale : null
   }
 
-  #beginHistory(first: ItemEvent | undefined, { place, hasSnapshot, history }: Start): void {
+  #beginHistory(first: ItemEvent | undefined, { place, hasEnd, history }: Start): void {
     if (first === undefined || first.state === null) return
     this.#isPartial = true
     this.fields = new Map()
-    this.isStale = hasSnapshot ? false : first.isStale
+    this.isStale = hasEnd ? false : first.isStale
     if (history === null) this.#places = [place]
     else if (history.isState) this.#stateAt = history.place
     else this.#places = [history.place - 1]

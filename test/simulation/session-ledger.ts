@@ -202,8 +202,9 @@ export class SessionLedger {
     const life = this.#lives.get(owner) ?? assert.fail(`a subscription that was not asked for has ${name}`)
     const item = this.#truth.item(name)
     assert.ok(item.settings.modes.includes(life.wish.mode), `${name} is not read in mode ${life.wish.mode}`)
-    const hasEnd = life.wish.hasSnapshot && item.settings.hasSnapshot
-    const start = { position, place, hasSnapshot: hasEnd || isNew, hasEnd, history }
+    const hasEnd = life.wish.hasSnapshot
+    const hasSnapshot = (hasEnd && item.settings.hasSnapshot) || isNew
+    const start = { position, place, hasSnapshot, hasEnd, history }
     life.begin(name, start)
     this.#begun.push({ life, item, start, historyCount })
   }

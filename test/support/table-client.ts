@@ -71,7 +71,8 @@ export function shownOf(
 }
 
 function compareRows([aKey, a]: [string, RowFields], [bKey, b]: [string, RowFields], window: RowWindow): number {
-  const [x, y] = [a[window.sort] ?? null, b[window.sort] ?? null]
+  const isByKey = window.sort === 'key'
+  const [x, y] = isByKey ? [aKey, bKey] : [a[window.sort] ?? null, b[window.sort] ?? null]
   const kind = kindOf(x) - kindOf(y)
   if (kind !== 0) return kind
   const sign = window.isDescending ? -1 : 1

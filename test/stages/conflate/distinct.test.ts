@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
 import { M } from '#src/metrics/names.ts'
 import type { CoreBench } from '#test/support/core-bench.ts'
-import { data, type Line, setUp } from '#test/support/core-client.ts'
+import { data, ID, type Line, setUp } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 function trade(bench: CoreBench, id: number): void {
@@ -147,6 +147,40 @@ test('[MO3] a deletion that fell off is told, and whether what follows was stale
     ({ lost, deleted, stale, fields }) => lost ?? deleted ?? stale ?? fields!.id,
   )
   t.deepEqual(lines, [4, true, false, '5', '6', '7'])
+})
+
+test('[MO3] nothing is read of a log but what it has (found: a paused one read what had taken its place)', t => {
+  const { bench, client } = setUp({ rawLogUpdates: 8 })
+  bench.open(0, 1, { items: ['T'], mode: 'distinct', filter: 'zz = "once"' })
+  client.handleAll()
+  for (let id = 0; id < 40; id++) trade(bench, id)
+  bench.feed({ item: 'T', fields: { id: 'x', zz: 'once' } })
+  t.deepEqual(idsOf(client.handleAll()), ['x'])
+  for (let id = 0; id < 40; id++) trade(bench, id)
+  bench.feed({ item: 'T', fields: { id: 'y', zz: 'once' } })
+  const [last] = data(client.handleAll())
+  t.deepEqual([last!.seq, last!.fields!.id], [2, 'y'])
+})
+
+test('[MO3] a paused subscription whose log has gone round goes on behind what was lost', t => {
+  const { bench, client } = setUp({ rawLogUpdates: 8 })
+  bench.feedLife(FEED_UP, 1)
+  bench.feed({ item: 'T', fields: { id: '0' } }, 1)
+  bench.settle()
+  bench.open(0, 1, { items: ['T'], mode: 'distinct' })
+  bench.control(ID, { kind: 'pause', number: 1, id: 0 })
+  client.handleAll()
+  bench.feedLife(FEED_DOWN, 1)
+  for (let id = 1; id <= 8; id++) trade(bench, id)
+  bench.control(ID, { kind: 'resume', number: 2, id: 0 })
+  const lines = data(client.handleAll())
+  t.deepEqual(
+    lines.filter(({ fields }) => fields !== undefined).map(({ fields }) => fields!.id),
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8'].slice(-8),
+  )
+  trade(bench, 9)
+  const seqs = lines.flatMap(({ seq }) => seq ?? [])
+  t.is(data(client.handleAll())[0]!.seq, seqs.at(-1)! + 1)
 })
 
 test('[MO4] whatever breaks and however slow it is, each update comes once, in order, or is told as lost', t => {
