@@ -131,7 +131,8 @@ export const LIST_LIMIT_MAX = 10_000
 const TIME_MS_MAX = 8_640_000_000_000_000
 
 const ITEM_PATH = '/items/'
-const PAGE_PATHS = ['/page/', '/client/']
+const CLIENT_PATH = '/client/'
+const PAGE_PATHS = ['/page/', CLIENT_PATH]
 
 const PATHS = {
   '/': 'page',
@@ -221,7 +222,7 @@ export function interpret(request: HttpRequest, peerIsLoopback: boolean, setting
 
 /**
  * The origin whose pages may read the answer to `message` ('' for none). What a program of this machine may see is not
- * for pages that happen to be open on it.
+ * for pages that happen to be open on it. Who may read values may also run the client library, from here.
  */
 export function corsOriginOf(message: RequestMessage, settings: HttpSettings): string {
   switch (message.kind) {
@@ -234,6 +235,8 @@ export function corsOriginOf(message: RequestMessage, settings: HttpSettings): s
     case 'preflight':
     case 'refused':
       return settings.corsOrigin
+    case 'page':
+      return message.path.startsWith(CLIENT_PATH) ? settings.corsOrigin : ''
     default:
       return ''
   }

@@ -263,7 +263,7 @@ test('[H82] who is no page opens and controls sessions whatever the origin; no p
   t.is(corsOriginOf(read, settings), '')
 })
 
-test('[H28] pages of other origins may read values, but neither sessions nor metrics', t => {
+test('[H28] pages of other origins may read values and run the client library, but read neither sessions nor metrics', t => {
   const settings = { ...HTTP_SETTINGS, corsOrigin: 'https://desk.example' }
   const session = `POST /control?session=${'a'.repeat(22)}`
   for (const line of [
@@ -274,10 +274,12 @@ test('[H28] pages of other origins may read values, but neither sessions nor met
     'GET /items/A',
     'OPTIONS /stream',
     'GET /nothing',
+    'GET /client/index.ts',
+    'HEAD /client/transports/sse.ts',
   ]) {
     t.is(corsOriginOf(ask(line), settings), 'https://desk.example', line)
   }
-  for (const line of ['GET /sessions', 'GET /metrics', 'GET /', 'DELETE /items/A']) {
+  for (const line of ['GET /sessions', 'GET /metrics', 'GET /', 'GET /page/app/main.ts', 'DELETE /items/A']) {
     t.is(corsOriginOf(ask(line), settings), '', line)
   }
 })
