@@ -35,8 +35,9 @@ export class Beginnings {
     const { positions, bases, sentSeqs, flags } = this.#interests
     const { item } = view
     if (view.hasFunctions) {
-      // What its fields come to is told from here on, so that all who begin here get the same in sum.
-      bases[interest] = item.position
+      // What its fields come to is told from here on, so that all who begin here get the same in sum. Who waited for the item
+      // by the beginning of its name has waited for its first update, too.
+      bases[interest] = isNew ? item.position - 1 : item.position
       item.stretches?.cut()
     }
     // What the log has taken in since the view's last change did not concern it.

@@ -8,12 +8,12 @@ import { data, ID, type Line, setUp } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 const BARS = JSON.stringify([
-  { items: 'bar', merge: { open: 'first', high: 'max', low: 'min', volume: 'sum', trades: 'count' } },
+  { items: 'bar*', merge: { open: 'first', high: 'max', low: 'min', volume: 'sum', trades: 'count' } },
 ])
 
-function trade(bench: CoreBench, price: string, size: string): void {
+function trade(bench: CoreBench, price: string, size: string, item = 'bar'): void {
   const fields = { open: price, high: price, low: price, close: price, volume: size, trades: '1' }
-  bench.feed({ item: 'bar', fields })
+  bench.feed({ item, fields })
 }
 
 test('[MO30] what waited is told as the functions of its fields say, the others by their newest values', t => {
@@ -49,6 +49,46 @@ test('[MO30] a subscription begins with what came since: nothing at first', t =>
   const late = bench.takeAll().filter(({ slots }) => slots.includes(1))
   const sizes = late.flatMap(({ text }) => recordsOf(text)).flatMap(({ fields }) => fields?.volume ?? [])
   t.deepEqual(sizes, ['7'])
+})
+
+test('[MO30] who waits for items by the beginning of their names is told of their first update, too', t => {
+  const { bench, client } = setUp({ itemRules: BARS })
+  bench.open(0, 1, { items: [], prefixes: ['bar.'], fields: ['volume', 'trades'] })
+  client.handleAll()
+  trade(bench, '10', '5', 'bar.1')
+  t.deepEqual(data(client.handleAll())[0]!.fields, { volume: '5', trades: '1' })
+  trade(bench, '10', '6', 'bar.2')
+  trade(bench, '10', '7', 'bar.2')
+  t.deepEqual(data(client.handleAll())[0]!.fields, { volume: '13', trades: '2' })
+})
+
+test('[MO32] an item that begins in a break is told from its beginning on, whether it was sent meanwhile or not', t => {
+  for (const isSent of [false, true]) {
+    const { bench, client } = setUp({ itemRules: BARS })
+    bench.open(0, 1, { items: [], prefixes: ['bar.'], fields: ['volume', 'trades'] })
+    client.handleAll()
+    trade(bench, '10', '1', 'bar.1')
+    client.handleAll()
+    if (!isSent) client.breakOff()
+    bench.settle()
+    for (let size = 2; size < 6; size++) {
+      trade(bench, '10', String(size), 'bar.2')
+      bench.turn()
+    }
+    if (isSent) {
+      client.receive()
+      client.breakOff()
+    }
+    bench.settle()
+    client.resume()
+    const lines = client.handleAll()
+    t.is(lines.find(({ recovered }) => recovered !== undefined)?.recovered, true)
+    const told = data(lines).filter(({ item }) => item === 'bar.2')
+    t.deepEqual(
+      told.map(({ fields }) => fields),
+      [{ volume: '14', trades: '4' }],
+    )
+  }
 })
 
 test('[MO31] a value that a function cannot take is refused, told, and counts for nothing', t => {
