@@ -3,7 +3,9 @@
  * the program, and what its page shows in a real browser is held against what the server has.
  */
 
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -40,12 +42,12 @@ const errors: string[] = []
 test.before(async () => {
   if (!isInstalled) return
   // Ports that are free here; the guide's own stay the same in all of its files.
-  workshop.replace('listen(3000', 'listen(0')
-  workshop.write('static.mjs', guide.files.get('static.mjs')!)
-  const [pages, started] = await Promise.all([workshop.start(guide.command('node static.mjs'), 'open '), launch()])
-  browser = started
-  staticPort = portIn(pages.line)
+  staticPort = await freePort()
+  workshop.replace('listen(3000', `listen(${staticPort}`)
   workshop.replace(':3000', `:${staticPort}`)
+  workshop.write('static.mjs', guide.files.get('static.mjs')!)
+  const [, started] = await Promise.all([workshop.start(guide.command('node static.mjs'), 'open '), launch()])
+  browser = started
   const ports = /millrace: open http:\/\/127\.0\.0\.1:(\d+)\/ - feeds on 127\.0\.0\.1:(\d+)/
   workshop.write('desk.json', guide.files.get('desk.json')!.replace(/("\w+Port": )\d+/g, '$10'))
   server = await workshop.start(guide.command('millrace serve'), 'millrace: open')
@@ -74,9 +76,14 @@ function inBrowser(run: (t: ExecutionContext) => Promise<void>): (t: ExecutionCo
   }
 }
 
-/** What the server prints shows `0` where the guide's line has a port. */
-function portIn(line: string): string {
-  return /:(\d+)\//.exec(line)![1]!
+/** One that nothing listens on now: what listens there next has to be told of it before. */
+async function freePort(): Promise<string> {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  taken.close()
+  await once(taken, 'close')
+  return String(port)
 }
 
 async function openPage(host: string): Promise<Page> {
@@ -238,8 +245,8 @@ test.serial(
     t.regex(await look('curl http://127.0.0.1:8080/sessions'), /"transport":"websocket".*"conflated":[1-9]/)
     t.regex(await look('curl -s http://127.0.0.1:8080/metrics'), /^millrace_updates_conflated_total.* [1-9]/m)
     for (const [beginning, text] of [
-      ["millrace watch 'quote.*'", bid!],
-      ['millrace watch book.ACME', (await bookLines('ACME', 'bid'))[0]![1]!],
+      ["millrace watch --config desk.json 'quote.*'", bid!],
+      ['millrace watch --config desk.json book.ACME', (await bookLines('ACME', 'bid'))[0]![1]!],
     ] as const) {
       const watch = await workshop.start(guide.command(beginning), text)
       await watch.stop()
