@@ -1,7 +1,8 @@
 /**
- * Convergence, where it can fail: a recording replayed in loops while many clients read over all four transports, merging
- * or raw, some slowly, some not at all for a while, half of them cut at random moments and resuming over another transport;
- * at the end every one of them holds exactly the last values, and nothing came twice or out of order.
+ * Convergence, where it can fail: a recording replayed in loops while many clients read over all four transports in all four
+ * modes, some slowly, some not at all for a while, half of them cut at random moments and resuming over another transport; at
+ * the end every one of them holds exactly the last values and rows, each update that is not conflated has come or is told as
+ * lost, and nothing came twice or out of order.
  *
  *   node perf/convergence.ts [--small] [--seed 1] [--speed 20] [--clients 100] [--megabytes 20] [--loops N] [-- server settings …]
  *
@@ -22,11 +23,12 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { ask } from '#test/support/http-connection.ts'
 import { Random } from '#test/support/random.ts'
-import { generatedLines, recordedLines, recordingPath } from '#test/support/recording.ts'
-import type { ModelLine } from '#test/support/stream-model.ts'
+import { recordedLines, recordingPath } from '#test/support/recording.ts'
 import { type Claim, claimsOf, isConverged, ledgerOf } from './convergence/claims.ts'
 import { ConvergenceClient } from './convergence/client.ts'
 import type { FeedResult, FeedTask } from './convergence/feed.ts'
+import { generatedRecording } from './convergence/generated.ts'
+import type { RecordedLine } from './convergence/judge.ts'
 import { Samples } from './convergence/memory.ts'
 import { type Pace, planClients } from './convergence/plan.ts'
 import { Recorded } from './convergence/recorded.ts'
@@ -83,7 +85,7 @@ const WARM_UP_PART = 0.15
 const QUIET_MS_MAX = 90_000
 const RUN_MS_MAX = 900_000
 const LEDGER_MS_MAX = 5_000
-const GENERATED = { seed: 7, items: 60, lines: 20_000, stepMs: 1.2 }
+const GENERATED = { seed: 7, items: 60, lines: 14_000, stepMs: 1.2 }
 /** Between the seeds of two clients. */
 const SEED_STEP = 7_919
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -91,15 +93,13 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 function inputLines(): { lines: string[]; source: string } {
   const path = recordingPath()
   if (path !== null) return { lines: recordedLines(path), source: path }
-  const lines = generatedLines(new Random(GENERATED.seed), GENERATED.items, GENERATED.lines)
-    .filter(({ deleted }) => deleted !== true)
-    .map(({ item, fields, snapshot }, i) => JSON.stringify({ at: i * GENERATED.stepMs, item, snapshot, fields }))
+  const lines = generatedRecording(new Random(GENERATED.seed), GENERATED)
   return { lines, source: `generated, seed ${GENERATED.seed}: the recording is not here` }
 }
 
 export async function run(options: ConvergenceOptions, print: (line: string) => void): Promise<Claim[]> {
   const { lines, source } = inputLines()
-  const recorded = new Recorded(lines.map(line => JSON.parse(line) as ModelLine))
+  const recorded = new Recorded(lines.map(line => JSON.parse(line) as RecordedLine))
   const size = options.isSmall ? SMALL : FULL
   const counts = { slow: size.slow, stalled: size.stalled, fast: options.clients - size.slow - size.stalled }
   print(`input: ${lines.length} lines, ${recorded.lines.size} items (${source}); seed ${options.seed}`)
@@ -127,11 +127,11 @@ export async function run(options: ConvergenceOptions, print: (line: string) => 
       delayMsP50: delay.percentile(50) / 1e6,
       delayMsP99: delay.percentile(99) / 1e6,
     }
-    const { truth } = recorded
-    const isQuiet = await until(() => clients.every(client => isConverged(client, truth)), QUIET_MS_MAX)
+    const isQuiet = await until(() => clients.every(client => isConverged(client, result.loops)), QUIET_MS_MAX)
     await until(async () => ledgerOf(await metricsOf(server)).isBalanced, LEDGER_MS_MAX)
     const { megabytes } = options
-    const outcome = { clients, feed: result, samples, truth, isQuiet, megabytes, own, metrics: await metricsOf(server) }
+    const metrics = await metricsOf(server)
+    const outcome = { clients, feed: result, samples, recorded, isQuiet, megabytes, own, metrics }
     const claims = claimsOf(outcome)
     print(reportText(outcome))
     for (const claim of claims) print(claimText(claim, options.isSmall))
@@ -169,8 +169,10 @@ async function drive(
     for (const client of stalled) client.stall()
     await pause(size.stallMs)
     for (const client of stalled) client.goOn()
-    // Those that stalled must see fresh values while the feed still runs.
-    await until(() => slowest() >= target && stalled.every(client => client.firstFreshAgeMs !== null), RUN_MS_MAX)
+    // Those that stalled must see fresh values while the feed still runs, and those that break must have been cut.
+    const isShown = ({ plan, cuts }: ConvergenceClient) => !plan.isBreaking || cuts > 0
+    const isDone = () => stalled.every(client => client.firstFreshAgeMs !== null) && clients.every(isShown)
+    await until(() => slowest() >= target && isDone(), RUN_MS_MAX)
   } finally {
     clearInterval(sampler)
     for (const client of clients) client.endBreaking()

@@ -4,12 +4,13 @@
  */
 
 import { type MetricSample, sumOf } from '#perf/measure/exposition.ts'
-import type { Fields } from '#test/support/stream-model.ts'
 import { type ConvergenceClient, RECOVERED, REFUSED, type Resumption, UNTOLD } from './client.ts'
 import type { FeedResult } from './feed.ts'
-import { type Finding, isSame } from './knowledge.ts'
 import type { Samples } from './memory.ts'
-import type { Pace } from './plan.ts'
+import type { Mode, Pace } from './plan.ts'
+import type { Recorded } from './recorded.ts'
+import type { Finding } from './tally.ts'
+import { accountClaims } from './trade-claims.ts'
 
 export interface Claim {
   readonly name: string
@@ -19,14 +20,11 @@ export interface Claim {
   readonly isOfFull: boolean
 }
 
-/** By item: its fields behind the recording's last line. */
-type Truth = ReadonlyMap<string, Readonly<Fields>>
-
 export interface Outcome {
   readonly clients: readonly ConvergenceClient[]
   readonly feed: FeedResult
   readonly samples: Samples
-  readonly truth: Truth
+  readonly recorded: Recorded
   /** Everybody had the truth before the patience ended. */
   readonly isQuiet: boolean
   readonly metrics: readonly MetricSample[]
@@ -40,11 +38,9 @@ const FRESH_AGE_MS_MAX = 1_000
 const MEMORY_BYTES_MAX = 5e6
 const TRANSPORT_PAIRS = 16
 
-export function isConverged({ knowledge, plan }: ConvergenceClient, truth: Truth): boolean {
-  return (
-    knowledge.items.size === plan.items.length &&
-    plan.items.every(item => isSame(knowledge.items.get(item)?.fields ?? {}, truth.get(item)!))
-  )
+/** Whether it has what the recording, played so many times, ends with. */
+export function isConverged({ knowledge }: ConvergenceClient, loops: number): boolean {
+  return knowledge.judge.isAtTruth(loops)
 }
 
 export function ledgerOf(metrics: readonly MetricSample[]): { readonly isBalanced: boolean; readonly text: string } {
@@ -62,7 +58,13 @@ export function ledgerOf(metrics: readonly MetricSample[]): { readonly isBalance
 }
 
 export function claimsOf(outcome: Outcome): Claim[] {
-  return [...stateClaims(outcome), ...recordClaims(outcome), ...breakClaims(outcome), ...fullClaims(outcome)]
+  return [
+    ...stateClaims(outcome),
+    ...recordClaims(outcome),
+    ...conflationClaims(outcome),
+    ...breakClaims(outcome),
+    ...fullClaims(outcome),
+  ]
 }
 
 function claim(name: string, isHeld: boolean, figures: string): Claim {
@@ -73,8 +75,8 @@ function ofFull(name: string, isHeld: boolean, figures: string): Claim {
   return { name, isHeld, figures, isOfFull: true }
 }
 
-function stateClaims({ clients, truth, isQuiet, feed, metrics }: Outcome): Claim[] {
-  const wrong = clients.filter(client => !isConverged(client, truth))
+function stateClaims({ clients, isQuiet, feed, metrics }: Outcome): Claim[] {
+  const wrong = clients.filter(client => !isConverged(client, feed.loops))
   const ended = clients.flatMap(client => client.ended ?? [])
   const open = clients.filter(client => client.isOpen)
   const { isBalanced, text } = ledgerOf(metrics)
@@ -98,54 +100,85 @@ function stateClaims({ clients, truth, isQuiet, feed, metrics }: Outcome): Claim
   ]
 }
 
-function recordClaims({ clients }: Outcome): Claim[] {
-  const found = (kind: Finding) => clients.flatMap(({ knowledge }) => knowledge.findings.get(kind) ?? [])
-  const late = clients.filter(({ plan }) => plan.pace !== 'fast')
-  const merging = late.filter(({ plan }) => plan.mode === 'merge').map(({ knowledge }) => knowledge.conflated)
-  const losing = late.filter(({ plan }) => plan.mode === 'raw').map(lossesOf)
-  const duplicates = clients.reduce((sum, { knowledge }) => sum + knowledge.duplicates, 0)
-  const [order, state, raw, duplicate] = [found('order'), found('state'), found('raw'), found('duplicate')]
-  const records = clients.reduce((sum, { knowledge }) => sum + knowledge.records, 0)
+function recordClaims(outcome: Outcome): Claim[] {
+  const { clients } = outcome
+  const found = (kind: Finding) => clients.flatMap(({ knowledge }) => knowledge.tally.findings.get(kind) ?? [])
+  const duplicates = clients.reduce((sum, { knowledge }) => sum + knowledge.tally.duplicates, 0)
+  const [order, state, raw, distinct] = [found('order'), found('state'), found('raw'), found('distinct')]
+  const [table, duplicate] = [found('table'), found('duplicate')]
+  const records = clients.reduce((sum, { knowledge }) => sum + knowledge.tally.records, 0)
   return [
     claim('records are in order and begin with snapshots', order.length === 0, order[0] ?? 'no problem'),
     claim(
-      'at each seq an item has what the recording gives it there',
+      'at each seq an item, or a row of it, has what the recording gives it there',
       state.length === 0,
       state[0] ?? `${records} records`,
     ),
     claim(
       'raw: every update comes once, in order, with its fields, or is told as lost',
       raw.length === 0,
-      raw[0] ?? rawText(clients),
+      raw[0] ?? countText(clients, 'raw'),
+    ),
+    claim(
+      'distinct: every update comes once, in order, with its fields, or is told as lost',
+      distinct.length === 0,
+      distinct[0] ?? countText(clients, 'distinct'),
+    ),
+    ...accountClaims(outcome).map(({ name, isHeld, figures }) => claim(name, isHeld, figures)),
+    claim(
+      'command: tables begin and end their snapshots, and only rows that are known are changed',
+      table.length === 0,
+      table[0] ?? countText(clients, 'command'),
     ),
     claim(
       'nothing comes again on a stream that was recovered',
       duplicate.length === 0,
       duplicate[0] ?? `${duplicates} duplicates behind ${recoveredCount(clients)} recoveries`,
     ),
+  ]
+}
+
+function conflationClaims({ clients }: Outcome): Claim[] {
+  const late = clients.filter(({ plan }) => plan.pace !== 'fast')
+  const of = (mode: Mode) => late.filter(({ plan }) => plan.mode === mode)
+  const gaps = (mode: Mode) => of(mode).map(({ knowledge }) => knowledge.tally.conflated)
+  const [merging, tables] = [gaps('merge'), gaps('command')]
+  const [raw, distinct] = [of('raw').map(lossesOf), of('distinct').map(lossesOf)]
+  const all = (counts: readonly number[]) => counts.every(count => count > 0)
+  return [
     claim(
       'every slow and stalled client that merges tells of conflation',
-      merging.every(conflated => conflated > 0),
+      all(merging),
       `least gap sum ${least(merging)}`,
+    ),
+    claim(
+      'every slow and stalled client that reads tables tells of conflation',
+      all(tables),
+      `least gap sum ${least(tables)}`,
     ),
     ofFull(
       'every slow and stalled client that reads raw tells of loss, or begins anew',
-      losing.every(losses => losses > 0),
-      `least sum ${least(losing)}`,
+      all(raw),
+      `least sum ${least(raw)}`,
+    ),
+    ofFull(
+      'every slow and stalled client that reads distinct tells of loss, or begins anew',
+      all(distinct),
+      `least sum ${least(distinct)}`,
     ),
   ]
 }
 
 /** Updates that were told as lost, and times that the logs did not reach back to where the client stood. */
 function lossesOf({ knowledge, resumptions }: ConvergenceClient): number {
-  return knowledge.lost + resumptions.filter(({ outcome }) => outcome === 'POSITION_TOO_OLD').length
+  return knowledge.tally.lost + resumptions.filter(({ outcome }) => outcome === 'POSITION_TOO_OLD').length
 }
 
-function rawText(clients: readonly ConvergenceClient[]): string {
-  const raw = clients.filter(({ plan }) => plan.mode === 'raw')
-  const records = raw.reduce((sum, { knowledge }) => sum + knowledge.records, 0)
-  const lost = raw.reduce((sum, { knowledge }) => sum + knowledge.lost, 0)
-  return `${records} updates came, ${lost} told as lost`
+function countText(clients: readonly ConvergenceClient[], mode: Mode): string {
+  const tallies = clients.filter(({ plan }) => plan.mode === mode).map(({ knowledge }) => knowledge.tally)
+  const records = tallies.reduce((sum, tally) => sum + tally.records, 0)
+  if (mode === 'command') return `${records} rows came`
+  return `${records} updates came, ${tallies.reduce((sum, tally) => sum + tally.lost, 0)} told as lost`
 }
 
 function recoveredCount(clients: readonly ConvergenceClient[]): number {

@@ -9,7 +9,7 @@
 import type { Random } from '#test/support/random.ts'
 import { type SessionRecord, TRANSPORTS, type Transport } from '#test/support/session-stream.ts'
 import { Knowledge } from './knowledge.ts'
-import type { ClientPlan } from './plan.ts'
+import { type ClientPlan, queryOf } from './plan.ts'
 import type { Recorded } from './recorded.ts'
 import { Stream, type StreamHandler } from './stream.ts'
 
@@ -80,8 +80,7 @@ export class ConvergenceClient {
     this.knowledge = new Knowledge(plan, recorded)
     this.#settings = settings
     this.#random = random
-    const items = plan.items.map(encodeURIComponent).join(',')
-    this.#query = `items=${items}${plan.mode === 'raw' ? '&mode=raw&onLost=snapshot' : ''}`
+    this.#query = queryOf(plan)
     this.#buffer = Buffer.allocUnsafeSlow(plan.pace === 'slow' ? SLOW_READ_BYTES : READ_BYTES)
     this.#transport = plan.transport
     this.#stream = this.#open()
@@ -235,7 +234,7 @@ export class ConvergenceClient {
   }
 
   #noteAge(record: SessionRecord): void {
-    const { time } = record as SessionRecord & { readonly time?: number }
+    const { time } = record
     if (this.firstFreshAgeMs !== null || time === undefined || this.#goneOnMs === Number.POSITIVE_INFINITY) return
     const ageMs = Date.now() - time
     this.firstReadAgeMs ??= ageMs

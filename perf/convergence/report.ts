@@ -56,8 +56,8 @@ function groups(clients: readonly ConvergenceClient[]): { name: string; some: re
 function received(clients: readonly ConvergenceClient[]): string[] {
   const rows = groups(clients).map(({ name, some }) => {
     const sum = (of: (client: ConvergenceClient) => number) => some.reduce((all, client) => all + of(client), 0)
-    const records = sum(({ knowledge }) => knowledge.records)
-    const missed = sum(({ knowledge }) => knowledge.conflated + knowledge.lost)
+    const records = sum(({ knowledge }) => knowledge.tally.records)
+    const missed = sum(({ knowledge }) => knowledge.tally.conflated + knowledge.tally.lost)
     const leastBytes = some.reduce((least, { bytes }) => Math.min(least, bytes), Number.POSITIVE_INFINITY)
     return [
       name,

@@ -6,10 +6,10 @@ import test from 'ava'
 import { seedOr } from '#test/support/random.ts'
 
 const CONVERGENCE = fileURLToPath(new URL('../../perf/convergence.ts', import.meta.url))
-const CLAIMS = 12
+const CLAIMS = 17
 const SEED = 1
 
-test('[P50] the small convergence run: over all transports, through breaks, everybody ends on the last values', async t => {
+test('[P50] the small convergence run: over all transports in all modes, through breaks, everybody ends on the last values', async t => {
   t.timeout(120_000)
   if (spawnSync('unshare', ['-n', 'true']).status !== 0) {
     t.log('skipped: unshare -n is not permitted here, and plain loopback hides megabytes in the kernel')

@@ -30,6 +30,12 @@ export interface SessionRecord {
   readonly sub?: number
   readonly item?: string
   readonly seq?: number
+  readonly time?: number
+  readonly key?: string
+  readonly command?: 'ADD' | 'UPDATE' | 'DELETE'
+  readonly cleared?: boolean
+  readonly snapshotEnd?: boolean
+  readonly out?: boolean
   readonly snapshot?: boolean
   readonly fields?: Readonly<Record<string, string | null>>
   readonly stale?: boolean

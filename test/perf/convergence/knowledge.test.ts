@@ -1,9 +1,11 @@
 /** The judge of the convergence run, told what it must not let pass, and what it must. */
 
 import test, { type ExecutionContext } from 'ava'
-import { type Finding, Knowledge } from '#perf/convergence/knowledge.ts'
-import type { Mode } from '#perf/convergence/plan.ts'
+import type { ValueMode } from '#perf/convergence/judge.ts'
+import { Knowledge } from '#perf/convergence/knowledge.ts'
 import { Recorded } from '#perf/convergence/recorded.ts'
+import type { Finding } from '#perf/convergence/tally.ts'
+import type { ValuesJudge } from '#perf/convergence/values-judge.ts'
 import type { SessionRecord } from '#test/support/session-stream.ts'
 
 const LINES = ['0', '1', '2'].map(n => ({ n }))
@@ -13,18 +15,19 @@ const RECORDED = new Recorded(LINES.map(fields => ({ item: 'A', fields })))
 type Flush = readonly [position: number, ...records: readonly SessionRecord[]]
 
 /** An update of the recording; seq 1 is its first line. */
-function update(seq: number, more: Partial<SessionRecord> & { readonly time?: number } = {}): SessionRecord {
+function update(seq: number, more: Partial<SessionRecord> = {}): SessionRecord {
   return { item: 'A', seq, fields: LINES[(seq - 1) % LINES.length]!, ...more }
 }
 
-function snapshot(seq: number, more: Partial<SessionRecord> & { readonly time?: number } = {}): SessionRecord {
+function snapshot(seq: number, more: Partial<SessionRecord> = {}): SessionRecord {
   return update(seq, { snapshot: true, ...more })
 }
 
 /** A client that was told its session, at position 10. */
-function begun(mode: Mode): Knowledge {
+function begun(mode: ValueMode): Knowledge {
   const plan = { index: 0, pace: 'fast', mode, transport: 'sse', isBreaking: true, items: ['A'] } as const
-  const knowledge = new Knowledge(plan, RECORDED)
+  const asked = { bufferSize: null, window: null }
+  const knowledge = new Knowledge({ ...plan, ...asked }, RECORDED)
   knowledge.open('')
   knowledge.beginAnew({ session: 'S', position: 10 })
   return knowledge
@@ -45,7 +48,7 @@ function resumed(knowledge: Knowledge, isRecovered: boolean): void {
 
 interface Case {
   readonly what: string
-  readonly mode: Mode
+  readonly mode: ValueMode
   /** On the first stream; on the next one, which was recovered. */
   readonly first: readonly Flush[]
   readonly next?: readonly Flush[]
@@ -133,7 +136,7 @@ const judges = test.macro({
       read(knowledge, next)
     }
     // What is wrong with a record may make the state wrong too.
-    const [found = null] = knowledge.findings.keys()
+    const [found = null] = knowledge.tally.findings.keys()
     t.is(found, finds)
   },
   title: (_, { what, finds }: Case) => `[P51] ${what}: ${finds === null ? 'nothing is wrong' : `found as ${finds}`}`,
@@ -147,12 +150,12 @@ test('[P51] a flush that did not come whole is given up, but what is in it must 
   resumed(knowledge, true)
   t.deepEqual(knowledge.resume, { session: 'S', position: 11 })
   read(knowledge, [[13, update(2)]])
-  t.deepEqual([...knowledge.findings], [])
+  t.deepEqual([...knowledge.tally.findings], [])
   resumed(knowledge, true)
   knowledge.take(update(2))
   resumed(knowledge, true)
-  t.deepEqual([...knowledge.findings.keys()], ['duplicate'])
-  t.is(knowledge.duplicates, 1)
+  t.deepEqual([...knowledge.tally.findings.keys()], ['duplicate'])
+  t.is(knowledge.tally.duplicates, 1)
 })
 
 test('[P51] a welcome that goes on with another session, or behind another position, is found', t => {
@@ -164,7 +167,7 @@ test('[P51] a welcome that goes on with another session, or behind another posit
     const knowledge = begun('merge')
     knowledge.open('')
     knowledge.recover({ session, position, recovered: true })
-    t.deepEqual([...knowledge.findings.keys()], [...finds])
+    t.deepEqual([...knowledge.tally.findings.keys()], [...finds])
   }
 })
 
@@ -174,7 +177,7 @@ test('[P51] where the session begins anew, everything may come again, from a sna
   resumed(knowledge, false)
   knowledge.beginAnew({ session: 'S', position: 20 })
   read(knowledge, [[21, { subscribed: 0 }, snapshot(3), update(4)]])
-  t.deepEqual([...knowledge.findings], [])
-  t.deepEqual(knowledge.items.get('A')!.fields, { n: '0' })
-  t.is(knowledge.records, 3)
+  t.deepEqual([...knowledge.tally.findings], [])
+  t.deepEqual((knowledge.judge as ValuesJudge).items.get('A')!.fields, { n: '0' })
+  t.is(knowledge.tally.records, 3)
 })
