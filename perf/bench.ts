@@ -16,11 +16,11 @@ import { FullClient } from './load/full-client.ts'
 import { groupsOf, readersOf, splitGroups } from './load/groups.ts'
 import type { ClientGroup, ClientJob, FeedJob, FromFeed, ToFeed } from './load/messages.ts'
 import { nowUs } from './load/stamp.ts'
-import { type Look, Meter } from './measure/meter.ts'
+import { HELD_SHARE, type Look, Meter } from './measure/meter.ts'
 import { cpuUse, residentBytes } from './measure/proc.ts'
 import type { Run, Sample } from './result.ts'
 import type { RunningTarget, Target } from './targets/target.ts'
-import { dueRate, itemName, itemsOf, lineOf, type Workload } from './workload.ts'
+import { dueRate, isChosen, itemName, itemsOf, lineOf, type Workload } from './workload.ts'
 
 const FEED_FILE = new URL('./load/feed-process.ts', import.meta.url)
 /** Updates a second whose latency is taken, over all clients. */
@@ -171,10 +171,8 @@ export class Bench {
     const { empty, connected } = { empty: this.#emptyBytes, connected: this.#connectedBytes }
     const { options } = this.#options
     const result = await working
-    return {
-      run: meter.run({ target: this.#target.name, label, options, residentBytes: { empty, connected } }),
-      result,
-    }
+    const run = meter.run({ target: this.#target.name, label, options, residentBytes: { empty, connected } })
+    return { run: isChosen(this.#workload) ? dueByLedger(run) : run, result }
   }
 
   /** As many lines as the server takes in that time; resolves at the last acknowledgement. */
@@ -231,7 +229,8 @@ export class Bench {
   }
 
   #jobOf(groups: readonly ClientGroup[], number: number): ClientJob {
-    const hasDeltas = this.#options.recording !== undefined || groups.some(({ mode }) => mode === 'merge')
+    const hasDeltas =
+      this.#options.recording !== undefined || groups.some(({ mode }) => mode === 'merge' || mode === 'command')
     return {
       port: this.server.clientPort,
       protocol: this.#target.client.name,
@@ -246,7 +245,7 @@ export class Bench {
   async #openFull(): Promise<void> {
     for (let number = 0; number < Math.min(FULL_CLIENTS, this.#workload.clients); number++) {
       const names = itemsOf(this.#workload, number).map(item => this.#names[item]!)
-      const client = new FullClient(this.#workload, names)
+      const client = new FullClient(this.#workload, names, number)
       this.#full.push(client)
       await client.open(this.server.clientPort)
     }
@@ -372,6 +371,13 @@ export async function runOnce(target: Target, workload: Workload, options: Bench
   } finally {
     await bench.stop()
   }
+}
+
+/** Where clients are due what the server chooses for them, it was due what the server says that it published. */
+function dueByLedger(run: Run): Run {
+  const { ledger, received } = run
+  if (ledger === null) return run
+  return { ...run, due: ledger.published, isHeld: received + ledger.conflated >= ledger.published * HELD_SHARE }
 }
 
 /** Looks every few ms, until it is so or the time is up. */

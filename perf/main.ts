@@ -37,7 +37,7 @@ ${VARIANTS.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}
 
   --clients N --items N --items-per-client N --rate N (updates/s an item; of replay its speed)
   --fields N --bytes N (a line)
-  --mode merge|raw --max-delay MS --seed N --warmup S --seconds S
+  --mode merge|raw|distinct --max-delay MS --seed N --warmup S --seconds S
   --transport sse|ndjson|websocket|poll   of Millrace's clients; peers keep their own
   --placement pools|single    only this one
   --peers NAMES|all           beside: ${['floor', ...PEERS.map(({ name }) => name)].join(', ')}

@@ -85,13 +85,13 @@ export function readOptions(args: readonly string[]): HarnessOptions {
     items: whole('items', 1, 10_000),
     itemsPerClient: whole('items-per-client', 1, 1_000),
     ratePerItem: number('rate', 0.001, 1_000_000),
-    fields: whole('fields', 1, 5),
+    fields: whole('fields', 1, 6),
     lineBytes: whole('bytes', 0, 60_000),
     warmupSeconds: number('warmup', 0, 600),
     seconds: whole('seconds', 1, 86_400),
     maxDelayMs: number('max-delay', 0, 60_000),
     seed: whole('seed', 0, 2 ** 31),
-    mode: choice('mode', values.mode, ['merge', 'raw'] as const),
+    mode: choice('mode', values.mode, ['merge', 'raw', 'distinct'] as const),
     transport: choice('transport', values.transport, TRANSPORTS),
   })
   const flags = Object.entries(values).flatMap(([name, value]) => {

@@ -4,7 +4,7 @@
  *
  *   node perf/session-memory.ts [--sessions 4000]
  *
- * Each shape has a server of its own. A session has an NDJSON stream; of those that are kept the stream has ended, and they
+ * Each shape has a server of its own, in each mode; sessions with the same filter or window share what the server keeps for it. A session has an NDJSON stream; of those that are kept the stream has ended, and they
  * are held for resumption. Resident memory is what garbage collection has left of it, so as many sessions again stand before those
  * that are measured: by then heaps have grown to their pace. The figures are good to some 10 %.
  */
@@ -12,11 +12,20 @@
 import { connect, type Socket } from 'node:net'
 import { parseArgs } from 'node:util'
 import { startServerProcess } from '#perf/server-process.ts'
-import { connectFeed } from '#src/feed/feed-client.ts'
+import { connectFeed, type FeedClient } from '#src/feed/feed-client.ts'
 
-interface Shape {
+/** What subscriptions ask for. */
+interface Wish {
   readonly name: string
-  readonly mode: 'merge' | 'raw'
+  readonly wish: Readonly<Record<string, string | number>>
+  /** Items are tables. */
+  readonly isTable: boolean
+  /** What says that a subscription is served. */
+  readonly served: '"snapshot":true' | '"snapshotEnd":true'
+}
+
+interface Shape extends Wish {
+  readonly what: string
   readonly subscriptions: number
   readonly itemsPerSubscription: number
   /** Its stream has ended. */
@@ -27,23 +36,39 @@ const ITEMS = Array.from({ length: 100 }, (_, index) => `memory.${index}`)
 const MORE = 10
 const OPENED_AT_ONCE = 100
 const SETTLE_MS = 1_000
+/** A table of ROWS rows and what stands before it. */
+const HEARD_LENGTH_MAX = 16_384
 const HTTP_OK = 'HTTP/1.1 200'
 
+const ROWS = 20
+
+const WHOLE = { isTable: true, served: '"snapshotEnd":true' } as const
+const VALUES = { isTable: false, served: '"snapshot":true' } as const
+const WISHES: readonly Wish[] = [
+  { ...VALUES, name: 'merge', wish: { mode: 'merge' } },
+  { ...VALUES, name: 'merge, filter', wish: { mode: 'merge', filter: 'bid > 100 and ask < 200' } },
+  { ...VALUES, name: 'raw', wish: { mode: 'raw' } },
+  { ...VALUES, name: 'distinct', wish: { mode: 'distinct' }, served: '"snapshotEnd":true' },
+  { ...WHOLE, name: 'command', wish: { mode: 'command' } },
+  { ...WHOLE, name: 'command, window', wish: { mode: 'command', filter: 'side = "bid"', sort: '-bid', count: 10 } },
+]
+
 const ONE = { subscriptions: 1, itemsPerSubscription: 1, isKept: false }
-export const SHAPES: readonly Shape[] = (['merge', 'raw'] as const).flatMap(mode => [
-  { ...ONE, mode, name: 'one item' },
-  { ...ONE, mode, name: 'one item, without its stream', isKept: true },
-  { ...ONE, mode, name: `${1 + MORE} items in one subscription`, itemsPerSubscription: 1 + MORE },
-  { ...ONE, mode, name: `${1 + MORE} subscriptions of an item`, subscriptions: 1 + MORE },
+export const SHAPES: readonly Shape[] = WISHES.flatMap(wish => [
+  { ...ONE, ...wish, what: 'one item' },
+  { ...ONE, ...wish, what: 'one item, without its stream', isKept: true },
+  { ...ONE, ...wish, what: `${1 + MORE} items in one subscription`, itemsPerSubscription: 1 + MORE },
+  { ...ONE, ...wish, what: `${1 + MORE} subscriptions of an item`, subscriptions: 1 + MORE },
 ])
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-function requestOf({ mode, subscriptions, itemsPerSubscription }: Shape, number: number): string {
+function requestOf({ wish, subscriptions, itemsPerSubscription }: Shape, number: number): string {
   const lines = Array.from({ length: subscriptions }, (_, index) => {
     const first = number * subscriptions * itemsPerSubscription + index * itemsPerSubscription
     const items = Array.from({ length: itemsPerSubscription }, (_, at) => ITEMS[(first + at) % ITEMS.length])
-    return `${JSON.stringify({ request: index + 1, subscribe: { id: index + 1, items, mode, fields: ['bid', 'ask'] } })}\n`
+    const subscribe = { id: index + 1, items, ...wish, fields: ['bid', 'ask'] }
+    return `${JSON.stringify({ request: index + 1, subscribe })}\n`
   })
   const body = lines.join('')
   const head = [
@@ -56,14 +81,14 @@ function requestOf({ mode, subscriptions, itemsPerSubscription }: Shape, number:
 }
 
 /** A stream whose first update has come. */
-function open(port: number, request: string): Promise<Socket> {
+function open(port: number, request: string, served: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' })
     let text = ''
     socket.setEncoding('latin1')
     socket.on('data', part => {
-      text = (text + part).slice(0, 4_096)
-      if (!text.includes('"snapshot":true')) return
+      text = (text + part).slice(0, HEARD_LENGTH_MAX)
+      if (!text.includes(served)) return
       socket.removeAllListeners('data')
       socket.resume()
       if (text.startsWith(HTTP_OK)) resolve(socket)
@@ -78,13 +103,22 @@ async function openMany(port: number, shape: Shape, first: number, count: number
   const sockets: Socket[] = []
   for (let at = 0; at < count; at += OPENED_AT_ONCE) {
     const some = Array.from({ length: Math.min(OPENED_AT_ONCE, count - at) }, (_, index) =>
-      open(port, requestOf(shape, first + at + index)),
+      open(port, requestOf(shape, first + at + index), shape.served),
     )
     const opened = await Promise.all(some)
     if (!shape.isKept) sockets.push(...opened)
     else for (const socket of opened) socket.destroy()
   }
   return sockets
+}
+
+function publish(feed: FeedClient, item: string, isTable: boolean): void {
+  const values = { bid: '101.25', ask: '101.50' }
+  if (!isTable) feed.publish(item, values)
+  for (let row = 0; isTable && row < ROWS; row++) {
+    const fields = { key: `row:${row}`, command: 'ADD', side: row % 2 === 0 ? 'bid' : 'ask', ...values }
+    feed.publishLine(JSON.stringify({ item, mode: 'command', fields }))
+  }
 }
 
 /** Bytes a session. */
@@ -94,7 +128,7 @@ export async function measure(shape: Shape, sessions: number, settleMs = SETTLE_
   const sockets: Socket[] = []
   try {
     await feed.ready()
-    for (const item of ITEMS) feed.publish(item, { bid: '101.25', ask: '101.50' })
+    for (const item of ITEMS) publish(feed, item, shape.isTable)
     await feed.flushed()
     sockets.push(...(await openMany(server.httpPort, shape, 0, sessions)))
     await pause(settleMs)
@@ -113,15 +147,15 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { sessions: { type: 'string', default: '4000' } } })
   const sessions = Number(values.sessions)
   console.log(`KB of resident memory a session, ${sessions} sessions of each shape`)
-  for (const mode of ['merge', 'raw'] as const) {
+  for (const { name } of WISHES) {
     const bytes: number[] = []
-    for (const shape of SHAPES.filter(each => each.mode === mode)) {
+    for (const shape of SHAPES.filter(each => each.name === name)) {
       const each = await measure(shape, sessions)
       bytes.push(each)
-      console.log(`${mode.padEnd(7)}${shape.name.padEnd(32)}${(each / 1_000).toFixed(2).padStart(8)}`)
+      console.log(`${name.padEnd(17)}${shape.what.padEnd(32)}${(each / 1_000).toFixed(2).padStart(8)}`)
     }
     const more = (index: number): string => ((bytes[index]! - bytes[0]!) / MORE).toFixed(0)
-    console.log(`${mode}: ${more(2)} bytes an item more, ${more(3)} bytes a subscription more`)
+    console.log(`${name}: ${more(2)} bytes an item more, ${more(3)} bytes a subscription more`)
   }
 }
 

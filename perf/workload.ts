@@ -11,20 +11,41 @@ import { MARKER, STAMP_DIGITS } from './load/stamp.ts'
 
 export const TRANSPORTS = ['sse', 'ndjson', 'websocket', 'poll'] as const
 
+export const MODES = ['merge', 'raw', 'distinct', 'command'] as const
+
+/**
+ * What passes of a workload's items: everything, though it is looked at; those of one venue, which are half of them; those whose
+ * size is large, which are half of them at any time, and others every time.
+ */
+export const FILTERS = {
+  none: { text: '', passes: () => true },
+  all: { text: 'size > 0', passes: () => true },
+  venue: { text: 'venue = "v0"', passes: ({ venue }) => venue === 'v0' },
+  size: { text: 'size >= 550', passes: ({ size }) => Number(size) >= 550 },
+} as const satisfies Record<string, { readonly text: string; readonly passes: (fields: ItemFields) => boolean }>
+
+type ItemFields = Readonly<Record<string, string | null>>
+
 export interface Workload {
   readonly clients: number
   readonly items: number
   readonly itemsPerClient: number
   /** Updates a second of each item. */
   readonly ratePerItem: number
-  /** Fields of an update, `at` among them: 1 to 5. */
+  /** Fields of an update, `at` among them: 1 to 6. */
   readonly fields: number
   /** The length of a line that is to be reached with one long field more; 0: as it comes. */
   readonly lineBytes: number
   /** Before the measured time: connections are made, code is compiled, buffers grow. */
   readonly warmupSeconds: number
   readonly seconds: number
-  readonly mode: 'merge' | 'raw'
+  readonly mode: (typeof MODES)[number]
+  /** An item is a table that has so many rows, and an update an operation on one of them (load/table-source.ts); 0: it is values. */
+  readonly rows: number
+  /** Of tables: so many best rows of a side are shown; 0: all of both. */
+  readonly window: number
+  /** What a client's filter lets pass. */
+  readonly filter: keyof typeof FILTERS
   /** What clients grant the server to gather, in ms; 0: every update goes at once. */
   readonly maxDelayMs: number
   /** How clients of Millrace read; those of peers have one way only. */
@@ -69,7 +90,17 @@ export function itemsOf(workload: Workload, client: number): number[] {
   return [...chosen].sort((a, b) => a - b)
 }
 
-const SHORT_FIELDS = ['bid', 'ask', 'last', 'size'] as const
+/** The side of its books that a client with a window sees. */
+export function sideOf(client: number): 'bid' | 'ask' {
+  return client % 2 === 0 ? 'bid' : 'ask'
+}
+
+/** Whether clients are due less than all updates of their items: by how much, only the server can tell. */
+export function isChosen({ window, filter }: Workload): boolean {
+  return window > 0 || filter !== 'none'
+}
+
+const SHORT_FIELDS = ['bid', 'ask', 'last', 'size', 'venue'] as const
 
 /**
  * One line of a feed, without its line end; `values` is what tells one update's values from another's. The stamp's digits
@@ -79,6 +110,7 @@ export function lineOf(workload: Workload, item: number, values: number): string
   const next = seeded(values + item * 7_919)
   const price = () => `${100 + next(900)}.${String(next(100)).padStart(2, '0')}`
   const fields = SHORT_FIELDS.slice(0, workload.fields - 1).map(name => {
+    if (name === 'venue') return `"venue":"v${item % 2}"`
     return name === 'size' ? `"size":"${100 + next(900)}"` : `"${name}":"${price()}"`
   })
   const stamp = `${MARKER}${'0'.repeat(STAMP_DIGITS)}"`

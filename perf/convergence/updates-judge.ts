@@ -2,7 +2,7 @@
  * The records of a client that reads updates, in mode distinct, and the account of each of its items.
  *
  *  - distinct: each update is the one behind the last, with the fields of its line of the recording; a gap is told as `lost`,
- *    just before the update behind it; `snapshotEnd` comes once, in the life of a session that is the first one before any
+ *    once or more, before the update behind it; `snapshotEnd` comes once, in the life of a session that is the first one before any
  *    update;
  *  - order: its time never goes back;
  *  - duplicates: as in values-judge.ts.
@@ -35,7 +35,7 @@ interface ItemUpdates extends Account {
   /** The last of all lives. */
   top: number
   time: number
-  /** Told as lost, the update behind it is still to come. */
+  /** Told as lost since the last update. */
   due: number
   isComplete: boolean
   stream: number
@@ -98,7 +98,7 @@ export class UpdatesJudge implements Judge {
   }
 
   #loses(record: SessionRecord, state: ItemUpdates, lost: number): void {
-    if (state.due > 0 || lost <= 0) this.#wrong(record, state, 'no loss is due')
+    if (lost <= 0) this.#wrong(record, state, 'no loss is due')
     state.due += lost
     this.#tally.lost += lost
   }

@@ -4,13 +4,14 @@
  */
 
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
-import { itemsOf, seeded } from '#perf/workload.ts'
+import { FILTERS, itemsOf, seeded, type Workload } from '#perf/workload.ts'
 import { clientProtocol } from './client-protocols.ts'
 import { encode, newHistogram, record } from './histogram.ts'
 import { LoadClient, type LoadRoom } from './load-client.ts'
 import { LoadGroup } from './load-group.ts'
 import type { ClientJob, FromClients, ToClients, Waits } from './messages.ts'
 import { Scanner } from './scan.ts'
+import { lastLineOf } from './source.ts'
 import { nowUs } from './stamp.ts'
 
 /** Connections that are being made at the same time. */
@@ -40,21 +41,40 @@ function tell(message: FromClients): void {
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 async function open(job: ClientJob): Promise<void> {
-  const { port, network, workload, names } = job
+  const { port, network, workload } = job
   const protocol = clientProtocol(job.protocol, workload)
   room = { port, network, protocol, workload, scanner: new Scanner(job.distanceMin), timedEvery: 0, endStamp: -1 }
   for (const spec of job.groups) {
     const group = new LoadGroup(spec)
     groups.push(group)
     for (let number = spec.first; number < spec.first + spec.count; number++) {
-      const items = spec.items ?? itemsOf(workload, number).map(item => names[item]!)
-      clients.push(new LoadClient(room, group, number, items))
+      clients.push(spec.items === null ? clientOf(job, group, number) : clientOfItems(group, number, spec.items))
     }
   }
   const waits = await openAll(OPENING_MAX, 0)
   if (groups.some(({ spec }) => (spec.bytesPerSecond ?? 0) > 0)) setInterval(allow, SLOW_TICK_MS)
   for (const [index, client] of clients.entries()) if (client.group.spec.lifeMs !== null) churn(client, index)
   tell({ is: 'open', waits })
+}
+
+function clientOf({ workload, names }: ClientJob, group: LoadGroup, number: number): LoadClient {
+  const items = itemsOf(workload, number)
+  const all = items.map(item => names[item]!)
+  return new LoadClient(room, group, number, all, endsOf(workload, items))
+}
+
+function clientOfItems(group: LoadGroup, number: number, items: readonly string[]): LoadClient {
+  return new LoadClient(room, group, number, items, items.length)
+}
+
+/** How many last updates a client of these items gets: of a whole table one of each side, of a window that of its own. */
+function endsOf(workload: Workload, items: readonly number[]): number {
+  const { rows, window, filter } = workload
+  if (rows > 0) return window > 0 ? items.length : 2 * items.length
+  if (filter === 'none') return items.length
+  const fieldsOf = (item: number) =>
+    (JSON.parse(lastLineOf(workload, item)) as { fields: Record<string, string> }).fields
+  return items.filter(item => FILTERS[filter].passes(fieldsOf(item))).length
 }
 
 /** Opens every client, `atOnceMax` at a time, each with so many retries. */

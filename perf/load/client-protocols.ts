@@ -3,7 +3,7 @@
  * updates, so that nothing of a protocol needs to be understood beyond its greeting, and what a server waits for.
  */
 
-import type { Workload } from '#perf/workload.ts'
+import { FILTERS, sideOf, type Workload } from '#perf/workload.ts'
 import { OPCODE_BINARY, OPCODE_TEXT } from '#src/codec/websocket-frame.ts'
 import { AnswerFollower } from './answer-follower.ts'
 import type { StreamFollower } from './follower.ts'
@@ -13,7 +13,7 @@ import { maskedFrame } from './masked-frame.ts'
 export interface ClientProtocol {
   readonly name: string
   /** The bytes that a client sends first. `items` are names. */
-  readonly greeting: (items: readonly string[], workload: Workload) => Buffer
+  readonly greeting: (items: readonly string[], workload: Workload, client: number) => Buffer
   /** What it sends when the first bytes have come back, if anything. */
   readonly reply: ((items: readonly string[], workload: Workload) => Buffer) | null
   /** Bytes (ASCII) that say, when they have been read, that the client has its items. */
@@ -26,10 +26,18 @@ function httpGet(path: string, headers: readonly string[]): Buffer {
   return Buffer.from([`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, '', ''].join('\r\n'))
 }
 
-/** The parameters that open a session of Millrace with its items. */
-export function millraceQuery(items: readonly string[], { mode, maxDelayMs }: Workload): URLSearchParams {
+/** The parameters that open a session of Millrace with a client's items. */
+export function millraceQuery(items: readonly string[], workload: Workload, client: number): URLSearchParams {
+  const { mode, maxDelayMs, filter, window } = workload
   const query = new URLSearchParams({ items: items.join(','), mode })
   if (maxDelayMs > 0) query.set('maxDelay', String(maxDelayMs))
+  if (filter !== 'none') query.set('filter', FILTERS[filter].text)
+  if (window > 0) {
+    const side = sideOf(client)
+    query.set('filter', `side = "${side}"`)
+    query.set('sort', side === 'bid' ? '-price' : 'price')
+    query.set('count', String(window))
+  }
   return query
 }
 
@@ -54,22 +62,22 @@ function natsSubscribe(items: readonly string[]): Buffer {
 const CLIENT_PROTOCOLS_LIST: readonly ClientProtocol[] = [
   {
     name: 'millrace',
-    greeting: (items, workload) => {
-      return httpGet(`/stream?${millraceQuery(items, workload)}`, [`Accept: ${acceptOf(workload)}`])
+    greeting: (items, workload, client) => {
+      return httpGet(`/stream?${millraceQuery(items, workload, client)}`, [`Accept: ${acceptOf(workload)}`])
     },
     reply: null,
     readyText: 'HTTP/1.1 200',
   },
   {
     name: 'millrace websocket',
-    greeting: (items, workload) => httpGet(`/stream?${millraceQuery(items, workload)}`, UPGRADE),
+    greeting: (items, workload, client) => httpGet(`/stream?${millraceQuery(items, workload, client)}`, UPGRADE),
     reply: null,
     readyText: 'HTTP/1.1 101',
     newFollower: () => new FrameFollower(),
   },
   {
     name: 'millrace poll',
-    greeting: (items, workload) => httpGet(`/poll?${millraceQuery(items, workload)}`, []),
+    greeting: (items, workload, client) => httpGet(`/poll?${millraceQuery(items, workload, client)}`, []),
     reply: null,
     readyText: 'HTTP/1.1 200',
     newFollower: () => new AnswerFollower(),

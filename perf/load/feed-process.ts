@@ -6,13 +6,14 @@
 import { connect } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Workload } from '#perf/workload.ts'
-import { FEED_PROTOCOLS } from './feed-protocols.ts'
+import { FEED_PROTOCOLS, type FeedProtocol } from './feed-protocols.ts'
 import { FloodConnection } from './flood.ts'
 import type { FeedJob, FloodJob, FromFeed, ToFeed } from './messages.ts'
 import { PacedFeed } from './paced-feed.ts'
 import { readRecording } from './recording.ts'
-import { recordingSource, workloadSource } from './source.ts'
+import { recordingSource, type Source, workloadSource } from './source.ts'
 import { nowUs } from './stamp.ts'
+import { tableSource } from './table-source.ts'
 
 const TICK_MS = 1
 
@@ -31,10 +32,7 @@ function open(job: FeedJob): void {
   const protocol = FEED_PROTOCOLS[job.protocol]!
   port = job.port
   workload = job.workload
-  const source =
-    job.recording === null
-      ? workloadSource(workload, protocol)
-      : recordingSource(readRecording(job.recording), protocol)
+  const source = sourceOf(job, protocol)
   flooded = new Array<number>(source.items).fill(0)
   const socket = connect({ host: '127.0.0.1', port, noDelay: true }, () => {
     if (protocol.greeting !== null) socket.write(protocol.greeting)
@@ -49,6 +47,11 @@ function open(job: FeedJob): void {
   })
   socket.on('error', fail)
   socket.on('close', () => fail(new Error('the server ended the connection')))
+}
+
+function sourceOf({ recording }: FeedJob, protocol: FeedProtocol): Source {
+  if (recording !== null) return recordingSource(readRecording(recording), protocol)
+  return workload.rows > 0 ? tableSource(workload, protocol) : workloadSource(workload, protocol)
 }
 
 /** Connections stay when a flood is over: without them their items would be stale. */

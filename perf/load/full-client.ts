@@ -4,17 +4,23 @@
  * that ends, values that are not the feed's last ones. A few of them run beside the load.
  */
 
-import type { Workload } from '#perf/workload.ts'
+import { FILTERS, type Workload } from '#perf/workload.ts'
 import { openFullStream } from './full-stream.ts'
+import { FullTables, type RowRecord } from './full-tables.ts'
 
-interface StreamRecord {
-  readonly item?: string
-  readonly seq?: number
+interface StreamRecord extends Partial<RowRecord> {
   readonly snapshot?: boolean
-  readonly fields?: Readonly<Record<string, string | null>>
+  readonly out?: boolean
   readonly lost?: number
   readonly stale?: boolean
   readonly closing?: { readonly code: string }
+}
+
+/** One or the other. */
+interface Truth {
+  readonly item: string
+  readonly fields?: Readonly<Record<string, string | null>>
+  readonly rows?: Readonly<Record<string, Readonly<Record<string, string | null>>>>
 }
 
 interface Held {
@@ -34,14 +40,20 @@ export class FullClient {
   readonly #items = new Map<string, Held>()
   readonly #workload: Workload
   readonly #names: readonly string[]
+  readonly #number: number
+  /** Where its items are tables. */
+  readonly #tables: FullTables | null
   #received = 0
   #rest = ''
   #isClosed = false
   #stop: () => void = () => {}
 
-  constructor(workload: Workload, names: readonly string[]) {
+  /** `number`: as those of load clients. */
+  constructor(workload: Workload, names: readonly string[], number: number) {
     this.#workload = workload
     this.#names = names
+    this.#number = number
+    this.#tables = workload.mode === 'command' ? new FullTables(workload, number) : null
   }
 
   /** Updates that it has read. */
@@ -51,7 +63,7 @@ export class FullClient {
 
   open(port: number): Promise<void> {
     const sink = { onText: (text: string) => this.#onText(text), onEnd: () => this.#onEnd() }
-    const stream = openFullStream(port, this.#workload, this.#names, sink)
+    const stream = openFullStream(port, this.#workload, this.#names, this.#number, sink)
     this.#stop = () => stream.close()
     return stream.opened
   }
@@ -61,7 +73,7 @@ export class FullClient {
     this.#stop()
   }
 
-  /** `truth`: lines of items with all their fields. */
+  /** `truth`: lines of items with all their fields, or their rows. */
   isAt(truth: readonly string[]): boolean {
     return this.#differenceTo(truth) === null
   }
@@ -74,9 +86,16 @@ export class FullClient {
 
   #differenceTo(truth: readonly string[]): string | null {
     for (const line of truth) {
-      const { item, fields } = JSON.parse(line) as { item: string; fields: Record<string, string | null> }
+      const { item, fields = {}, rows = {} } = JSON.parse(line) as Truth
       if (!this.#names.includes(item)) continue
+      const difference = this.#tables?.differenceTo(item, rows) ?? null
+      if (difference !== null) return difference
+      if (this.#tables !== null) continue
       const held = this.#items.get(item)
+      if (!FILTERS[this.#workload.filter].passes(fields)) {
+        if (held !== undefined) return `${item} is there, and does not pass the filter`
+        continue
+      }
       for (const [name, value] of Object.entries(fields)) {
         if (held?.fields[name] !== value) return `${item}.${name} ended as ${held?.fields[name]}, not ${value}`
       }
@@ -99,10 +118,16 @@ export class FullClient {
     else this.#onRecord(record)
   }
 
-  #onRecord({ item, seq, fields, snapshot, lost, stale, closing }: StreamRecord): void {
+  #onRecord(record: StreamRecord): void {
+    const { item, seq, fields, snapshot, out, lost, stale, closing } = record
     if (closing !== undefined) this.#fault(`a stream was ended: ${closing.code}`)
     if (stale === true) this.#fault(`${item} is stale, and its feed is there`)
     if (item === undefined) return
+    if (this.#tables !== null) {
+      this.#onRow(this.#tables, { ...record, item })
+      return
+    }
+    if (out === true) this.#items.delete(item)
     const held = this.#items.get(item)
     if (lost !== undefined && held !== undefined) held.lost += lost
     if (seq === undefined || fields === undefined) return
@@ -111,11 +136,22 @@ export class FullClient {
       this.#items.set(item, { seq, lost: 0, fields: { ...fields } })
       return
     }
-    const isGap = this.#workload.mode === 'raw' && seq !== held.seq + held.lost + 1 && snapshot !== true
+    const isGap = this.#isWhole && seq !== held.seq + held.lost + 1 && snapshot !== true
     if (seq <= held.seq || isGap) this.#fault(`${item}: seq ${seq} after ${held.seq}`)
     held.seq = seq
     held.lost = 0
     held.fields = snapshot === true ? { ...fields } : Object.assign(held.fields, fields)
+  }
+
+  /** Whether each update comes, or is told as lost. */
+  get #isWhole(): boolean {
+    return this.#workload.mode === 'raw' || this.#workload.mode === 'distinct'
+  }
+
+  #onRow(tables: FullTables, record: RowRecord): void {
+    if (record.command !== undefined) this.#received++
+    const fault = tables.take(record)
+    if (fault !== null) this.#fault(fault)
   }
 
   #onEnd(): void {

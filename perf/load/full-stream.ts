@@ -24,8 +24,15 @@ const OK = 200
 const SESSION_EXP = /^\{"session":"([^"]+)"/
 const POSITION_EXP = /\{"position":(\d+)\}\n$/
 
-export function openFullStream(port: number, workload: Workload, names: readonly string[], sink: FullSink): FullStream {
-  const query = String(millraceQuery(names, workload))
+/** `client`: its number. */
+export function openFullStream(
+  port: number,
+  workload: Workload,
+  names: readonly string[],
+  client: number,
+  sink: FullSink,
+): FullStream {
+  const query = String(millraceQuery(names, workload, client))
   if (workload.transport === 'websocket') return openWebSocket(`ws://127.0.0.1:${port}/stream?${query}`, sink)
   if (workload.transport === 'poll') return new PollStream(port, query, sink)
   return openResponse(port, `/stream?${query}`, acceptOf(workload), sink)

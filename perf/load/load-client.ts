@@ -13,12 +13,17 @@ import type { StreamFollower } from './follower.ts'
 import { record } from './histogram.ts'
 import type { LoadGroup } from './load-group.ts'
 import { CARRY_BYTES, newCarry, type Scanner, type TakeStamp } from './scan.ts'
-import { nowUs } from './stamp.ts'
+import { MARKER, nowUs } from './stamp.ts'
+import { WordCount } from './word-count.ts'
 
 /** A slow client reads little at a time, or one read would hold what it may read in a minute. */
 const SLOW_READ_BYTES_MIN = 64
 const SLOW_READS_PER_SECOND = 10
 const HEARD_LENGTH_MAX = 200
+const DELETE = ':"DELETE"'
+/** What stands before the marker of a row that has changed, and no other: its size is three digits, as in table-source.ts. */
+const UPDATE_BYTES = Buffer.from('"UPDATE","fields":{"size":"')
+const UPDATE_DISTANCE = UPDATE_BYTES.length + '123",'.length
 const US_PER_MS = 1_000
 
 /** What all clients of a process have in common. */
@@ -62,6 +67,9 @@ export class LoadClient {
   readonly #room: LoadRoom
   readonly #number: number
   readonly #items: readonly string[]
+  /** How many last updates it gets. */
+  readonly #ends: number
+  readonly #deletes: WordCount | null
   readonly #carry = newCarry()
   readonly #take: TakeStamp
   #socket: Socket | null = null
@@ -76,17 +84,20 @@ export class LoadClient {
   /** Bytes that a slow client may still read. */
   #allowance = 0
 
-  constructor(room: LoadRoom, group: LoadGroup, number: number, items: readonly string[]) {
+  /** `ends`: how many last updates of its items it gets. */
+  constructor(room: LoadRoom, group: LoadGroup, number: number, items: readonly string[], ends: number) {
     this.#room = room
     this.group = group
     this.#number = number
     this.#items = items
-    this.#take = stamp => this.#onStamp(stamp)
+    this.#ends = ends
+    this.#deletes = group.spec.mode === 'command' ? new WordCount(DELETE) : null
+    this.#take = (stamp, at) => this.#onStamp(stamp, at)
   }
 
-  /** Whether it has the last update of each of its items, once. */
+  /** Whether it has the last updates of its items, each once. */
   get isAtEnd(): boolean {
-    return this.#lastOnes === this.#items.length
+    return this.#lastOnes === this.#ends
   }
 
   get hasResumed(): boolean {
@@ -105,7 +116,7 @@ export class LoadClient {
     this.#follower = protocol.newFollower?.() ?? null
     return new Promise((resolve, reject) => {
       this.#opening = { heard: '', firstByteUs: 0, resolve, reject }
-      this.#connect(protocol.greeting(this.#items, this.#asked()))
+      this.#connect(protocol.greeting(this.#items, this.#asked(), this.#number))
     })
   }
 
@@ -208,6 +219,7 @@ export class LoadClient {
       updates = scanner.scan(this.#carry, length, this.#take)
       if (isTimed && this.#newest >= 0) record(group.age, this.#readUs - this.#newest, 1)
     } else updates = scanner.scan(this.#carry, length, null)
+    if (this.#deletes !== null) updates += this.#deletes.count(scanner.target.subarray(0, length))
     group.received += updates
     group.bytes += length
     group.reads++
@@ -223,14 +235,23 @@ export class LoadClient {
     if (follower.isOver) this.#socket!.destroy()
   }
 
-  #onStamp(stamp: number): void {
-    const { timedEvery, endStamp } = this.#room
+  #onStamp(stamp: number, at: number): void {
+    const { timedEvery, endStamp, workload } = this.#room
     if (stamp > this.#newest) this.#newest = stamp
     if (stamp === endStamp) this.#lastOnes++
-    if (timedEvery > 0 && this.#number % timedEvery === 0) record(this.group.latency, this.#readUs - stamp, 1)
+    // What moves into a window comes with an old stamp, and is not late.
+    const isTimed = timedEvery > 0 && this.#number % timedEvery === 0 && (workload.window === 0 || this.#isChange(at))
+    if (isTimed) record(this.group.latency, this.#readUs - stamp, 1)
     if (this.#resumedUs >= 0 && this.#freshAgeMs === null && stamp > this.#resumedUs) {
       this.#freshAgeMs = (this.#readUs - stamp) / US_PER_MS
     }
+  }
+
+  /** Whether the row whose stamp begins at `at` has changed where it was; not told of one that is cut between two reads. */
+  #isChange(at: number): boolean {
+    const { memory } = this.#room.scanner
+    const start = at - MARKER.length - UPDATE_DISTANCE
+    return start >= 0 && memory.compare(UPDATE_BYTES, 0, UPDATE_BYTES.length, start, start + UPDATE_BYTES.length) === 0
   }
 
   #spend(bytes: number): void {

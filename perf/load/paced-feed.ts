@@ -92,7 +92,9 @@ export class PacedFeed {
   close(stamp: number): string[] {
     const source = this.#source
     const items = Array.from({ length: source.items }, (_, item) => item)
-    this.#output.write(Buffer.concat(items.map(item => bytesOf(source.lastFrameOf(item), stamp))))
+    this.#output.write(
+      Buffer.concat(items.flatMap(item => source.lastFramesOf(item).map(frame => bytesOf(frame, stamp)))),
+    )
     return items.map(item => source.truthOf(item, stamp))
   }
 }

@@ -32,8 +32,8 @@ export function newCarry(): Carry {
   return { bytes: Buffer.alloc(SPAN - 1), length: 0 }
 }
 
-/** Takes the stamp of each update, in µs. */
-export type TakeStamp = (stamp: number) => void
+/** Takes the stamp of each update, in µs, and where in the scanner's memory it begins. */
+export type TakeStamp = (stamp: number, at: number) => void
 
 export class Scanner {
   /** The carry's place, then the read's: sockets read into `target`. */
@@ -61,7 +61,7 @@ export class Scanner {
     let at = this.#firstIn(start, end)
     while (at >= 0) {
       count++
-      if (take !== null) take(readStamp(memory, at + MARKER_LENGTH))
+      if (take !== null) take(readStamp(memory, at + MARKER_LENGTH), at + MARKER_LENGTH)
       behind = at + SPAN
       if (stride > 0 && this.#isMarker(at + stride, end)) {
         at += stride

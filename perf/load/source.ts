@@ -21,9 +21,9 @@ export interface Source {
   frameOf(number: number): Frame
   /** Has to be told of every update that was sent: what is true at the end depends on it. */
   noteSent(number: number): void
-  /** The last update of an item. */
-  lastFrameOf(item: number): Frame
-  /** A line with all fields of an item, when its last update has this stamp. */
+  /** The last update of an item; of a table those of both sides. */
+  lastFramesOf(item: number): readonly Frame[]
+  /** A line with all fields of an item, or all its rows, when its last update has this stamp. */
   truthOf(item: number, stamp: number): string
 }
 
@@ -52,9 +52,14 @@ export function workloadSource(workload: Workload, protocol: FeedProtocol): Sour
     itemOf: number => number % items,
     frameOf: number => frames[number % items]![Math.floor(number / items) % VARIANTS]!,
     noteSent: () => {},
-    lastFrameOf: item => frameAt(item, VARIANTS),
-    truthOf: (item, stamp) => stamped(lineOf(workload, item, VARIANTS), stamp),
+    lastFramesOf: item => [frameAt(item, VARIANTS)],
+    truthOf: (item, stamp) => stamped(lastLineOf(workload, item), stamp),
   }
+}
+
+/** Of an item of values, without its stamp. */
+export function lastLineOf(workload: Workload, item: number): string {
+  return lineOf(workload, item, VARIANTS)
 }
 
 /** The recording over and over. */
@@ -74,7 +79,7 @@ export function recordingSource(recording: Recording, protocol: FeedProtocol): S
       const { item, fields } = lines[number % lines.length]!
       Object.assign(values[item]!, fields)
     },
-    lastFrameOf: item => frameOf(stampedLineOf(names[item]!, {}), names[item]!, protocol),
+    lastFramesOf: item => [frameOf(stampedLineOf(names[item]!, {}), names[item]!, protocol)],
     truthOf: (item, stamp) => stamped(stampedLineOf(names[item]!, values[item]!), stamp),
   }
 }

@@ -13,7 +13,8 @@ import type { CpuUse } from './proc.ts'
 
 /** A client whose loop is busier than this limits what is measured. */
 const BOTTLENECK_SHARE = 0.9
-const HELD_SHARE = 0.99
+/** So much of what is due has to come, or to be conflated. */
+export const HELD_SHARE = 0.99
 /** A part of a second that is shorter tells little of what a second brings. */
 const SAMPLE_SECONDS_MIN = 0.5
 

@@ -3,6 +3,7 @@
 import { CONNECT_VARIANT } from './connect.ts'
 import { IDLE_VARIANT } from './idle.ts'
 import { INGEST_VARIANT } from './ingest.ts'
+import { BOOKS_VARIANT, FILTERS_VARIANT, TRADES_VARIANT } from './modes.ts'
 import { OVERLOAD_VARIANT } from './overload.ts'
 import { REPLAY_VARIANT } from './replay.ts'
 import { RISING } from './rising.ts'
@@ -19,6 +20,9 @@ export const VARIANTS: readonly Variant[] = [
   OVERLOAD_VARIANT,
   INGEST_VARIANT,
   CONNECT_VARIANT,
+  BOOKS_VARIANT,
+  TRADES_VARIANT,
+  FILTERS_VARIANT,
   REPLAY_VARIANT,
   SOAK_VARIANT,
 ]

@@ -50,7 +50,7 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ['an option that is none', ['--colour', 'red'], /colour/],
   ['a number that is none', ['--clients', 'many'], /--clients takes a number/],
   ['an empty number', ['--clients', ''], /--clients takes a number/],
-  ['a number out of range', ['--fields', '6'], /from 1 to 5/],
+  ['a number out of range', ['--fields', '7'], /from 1 to 6/],
   ['a part of a client', ['--clients', '2.5'], /--clients takes a whole number/],
   ['a mode that is none', ['--mode', 'fast'], /--mode is one of merge, raw/],
   ['a transport that is none', ['--transport', 'tcp'], /--transport is one of sse, ndjson, websocket, poll, not 'tcp'/],

@@ -110,6 +110,36 @@ test.serial('[PF24] connect: every client is served, the first time and when all
   t.true(runs.get('single, at once')!.latencyMs !== null, 'the load beside it is measured')
 })
 
+test.serial('[PF44] books: whole tables and windows beside merge, whose rows are items', async t => {
+  const runs = await runsOf(t, 'books')
+  const [merge, whole, best] = [...runs.values()]
+  t.deepEqual([...runs.keys()], ['merge, an item a row', 'whole tables', 'best 10 of a side'])
+  for (const run of [merge!, whole!, best!]) t.true(run.received > 0 && run.latencyMs!.count > 0)
+  t.true(best!.received < whole!.received, 'a window shows less')
+  t.true(best!.due < whole!.due, 'and less is due to it')
+  for (const run of [whole, best]) {
+    t.true(extra(t, run, 'CPU s/M, times that of merge, an item a row') > 0)
+    t.true(extra(t, run, 'p99, times that of merge, an item a row') > 0)
+  }
+})
+
+test.serial('[PF45] trades: distinct beside merge and raw', async t => {
+  const runs = await runsOf(t, 'trades')
+  t.deepEqual([...runs.keys()], ['merge', 'raw', 'distinct'])
+  t.is(runs.get('distinct')!.ledger!.conflated, 0)
+  t.true(extra(t, runs.get('distinct'), 'CPU s/M, times that of merge') > 0)
+})
+
+test.serial('[PF46] filters: less comes where less passes', async t => {
+  const runs = await runsOf(t, 'filters')
+  const shares = [...runs.values()].map(run => run.received / runs.get('no filter')!.received)
+  t.deepEqual([...runs.keys()], ['no filter', 'all pass', 'half of the items pass', 'half pass, in turn'])
+  t.true(shares[1]! > 0.7 && shares[2]! < 0.7 && shares[3]! < 0.7, String(shares))
+  for (const [label, run] of runs) {
+    if (label !== 'no filter') t.true(extra(t, run, 'CPU, times that of no filter') > 0)
+  }
+})
+
 test.serial('[PF25] replay: a recording is played over and over, and everybody ends on its values', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
   const before = process.env.MILLRACE_DATA

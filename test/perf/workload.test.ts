@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { BASE } from '#perf/variants/variant.ts'
-import { dueRate, itemName, itemsOf, lineOf } from '#perf/workload.ts'
+import { dueRate, FILTERS, itemName, itemsOf, lineOf } from '#perf/workload.ts'
 
 test('[PF6] a client’s items are all different, the same for the same seed, and spread evenly over the clients', t => {
   const workload = { ...BASE, clients: 10_000, items: 100, itemsPerClient: 10 }
@@ -23,7 +23,7 @@ test('[PF6] a client’s items are all different, the same for the same seed, an
 })
 
 test('[PF6] lines of a workload are JSON, equally long, as long as they were asked for, and differ in their values', t => {
-  for (const change of [{ fields: 1 }, { fields: 2 }, { fields: 5 }, { fields: 5, lineBytes: 1_024 }]) {
+  for (const change of [{ fields: 1 }, { fields: 2 }, { fields: 5 }, { fields: 6 }, { fields: 5, lineBytes: 1_024 }]) {
     const workload = { ...BASE, items: 100, ...change }
     const lines = [0, 7, 99].flatMap(item => [0, 1, 2, 3].map(values => lineOf(workload, item, values)))
     t.deepEqual(
@@ -36,4 +36,19 @@ test('[PF6] lines of a workload are JSON, equally long, as long as they were ask
     if (workload.lineBytes > 0) t.is(lines[0]!.length, workload.lineBytes)
     if (workload.fields > 1) t.is(new Set(lines).size, lines.length)
   }
+})
+
+test('[PF6] of the filters one lets all pass, one the same half of the items always, one half of the updates', t => {
+  const workload = { ...BASE, items: 100, fields: 6 }
+  const all = Array.from({ length: 800 }, (_, index) => ({ item: index % 100, values: Math.floor(index / 100) }))
+  const passed = (filter: keyof typeof FILTERS) =>
+    all.filter(({ item, values }) => FILTERS[filter].passes(JSON.parse(lineOf(workload, item, values)).fields))
+  t.is(passed('all').length, all.length)
+  t.deepEqual(
+    passed('venue'),
+    all.filter(({ item }) => item % 2 === 0),
+  )
+  const sizes = passed('size')
+  t.true(sizes.length > 320 && sizes.length < 480, `${sizes.length} of ${all.length}`)
+  t.true(new Set(sizes.map(({ item }) => item)).size > 90, 'now one item, now another')
 })

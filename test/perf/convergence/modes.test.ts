@@ -85,7 +85,15 @@ const DISTINCT: readonly Case[] = [
   { what: 'a gap that was told', flushes: [[tradesEnd, trade(1), lost(2)], null, [trade(4)]], finds: null },
   { what: 'a gap longer than told', flushes: [[tradesEnd, trade(1), lost(1), trade(4)]], finds: 'distinct' },
   { what: 'a gap shorter than told', flushes: [[tradesEnd, trade(1), lost(3), trade(4)]], finds: 'distinct' },
-  { what: 'lost twice in a row', flushes: [[tradesEnd, lost(1), lost(1), trade(3)]], finds: 'distinct' },
+  {
+    what: 'lost twice in a row',
+    flushes: [
+      [tradesEnd, lost(1)],
+      [lost(1), trade(3)],
+    ],
+    finds: null,
+  },
+  { what: 'a loss of none', flushes: [[tradesEnd, lost(0), trade(1)]], finds: 'distinct' },
   { what: 'the fields of another line', flushes: [[tradesEnd, trade(1, '3')]], finds: 'distinct' },
   { what: 'updates that came before the first end', flushes: [[trade(1), tradesEnd]], finds: 'distinct' },
   { what: 'two ends', flushes: [[tradesEnd, tradesEnd]], finds: 'distinct' },

@@ -7,8 +7,9 @@ import { FullClient } from '#perf/load/full-client.ts'
 import { BASE } from '#perf/variants/variant.ts'
 import type { Workload } from '#perf/workload.ts'
 
-const TRUTH = ['{"item":"A","fields":{"bid":"2","at":"9"}}', '{"item":"other","fields":{"bid":"8"}}']
-const FIRST = '{"item":"A","seq":1,"snapshot":true,"fields":{"bid":"1","ask":"5","at":"7"}}'
+const TRUTH = ['{"item":"A","fields":{"bid":"2","size":"1","at":"9"}}', '{"item":"other","fields":{"bid":"8"}}']
+const FIRST = '{"item":"A","seq":1,"snapshot":true,"fields":{"bid":"1","size":"1","ask":"5","at":"7"}}'
+const OUT = '{"item":"A","out":true}'
 const LAST = '{"item":"A","seq":2,"fields":{"bid":"2","at":"9"}}'
 
 /** How often, and after how many ms each, it is looked whether what is expected has come: no assertion on time. */
@@ -40,7 +41,7 @@ async function clientOf(t: ExecutionContext, lines: readonly string[], change: P
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
-  const client = new FullClient({ ...BASE, ...change }, ['A'])
+  const client = new FullClient({ ...BASE, ...change }, ['A'], 0)
   await client.open((server.address() as AddressInfo).port)
   return client
 }
@@ -57,6 +58,11 @@ const CASES: readonly [string, Partial<Workload>, string[], RegExp | null][] = [
   ['the last update is missing', {}, [FIRST], /^A.bid ended as 1, not 2/],
   ['nothing comes', {}, [''], /^A.bid ended as undefined, not 2/],
   ['an item is stale', {}, [FIRST, '{"item":"A","stale":true}', LAST], /^A is stale/],
+  ['distinct says what it lost', { mode: 'distinct' }, [FIRST, '{"item":"A","lost":3}', LAST.replace('2', '5')], null],
+  ['distinct leaves one out', { mode: 'distinct' }, [FIRST, LAST.replace('2', '3')], /^A: seq 3 after 1/],
+  ['its filter lets the item pass again', { mode: 'merge', filter: 'all' }, [FIRST, OUT, FIRST, LAST], null],
+  ['its filter does not let the end pass', { mode: 'merge', filter: 'size' }, [FIRST, OUT], null],
+  ['the item is not told to be out', { mode: 'merge', filter: 'size' }, [FIRST], /^A is there, and does not pass/],
   ['the server takes its leave', {}, [FIRST, LAST, '{"closing":{"code":"X"}}'], /^a stream was ended: X/],
 ]
 
@@ -90,7 +96,7 @@ for (const [what, answers, polls, expected] of POLLED) {
     })
     await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
     t.teardown(() => server.close())
-    const client = new FullClient({ ...BASE, transport: 'poll' }, ['A'])
+    const client = new FullClient({ ...BASE, transport: 'poll' }, ['A'], 0)
     await client.open((server.address() as AddressInfo).port)
     for (let looks = 0; looks < LOOKS_MAX && asked.length <= polls.length; looks++) {
       await new Promise(resolve => setTimeout(resolve, LOOK_MS))

@@ -1,4 +1,4 @@
-/** A load client whose server ends its connection between two polls. */
+/** A load client whose server ends its connection between two polls, and one that reads rows. */
 
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
@@ -52,7 +52,7 @@ async function outcomeOf(t: ExecutionContext, bytesPerSecond: number | null): Pr
     timedEvery: 0,
     endStamp: -1,
   }
-  const client = new LoadClient(room, group, 0, ['A'])
+  const client = new LoadClient(room, group, 0, ['A'], 1)
   t.teardown(() => {
     client.close()
     server.close()
@@ -75,3 +75,51 @@ test('[PF33] of a client that reads as fast as it can, a connection that the ser
   t.is(requests.length, 2)
   t.deepEqual([group.closed, group.renewed], [1, 0])
 })
+
+const NUMBER = '0000000000001'
+function row(seq: number, command: string): string {
+  const fields = command === 'DELETE' ? '' : `,"fields":{"size":"123",${MARKER}${NUMBER}"}`
+  return `{"item":"A","seq":${seq},"key":"bid:1.5","command":"${command}"${fields}}\n`
+}
+
+for (const [window, timed] of [
+  [0, 4],
+  [10, 2],
+] as const) {
+  const what = window === 0 ? 'all that bear a time are timed' : 'only those that changed where they were are timed'
+  test(`[PF47] rows are counted with those that are deleted; of ${window === 0 ? 'a table' : 'a window'} ${what}`, async t => {
+    const rows = ['ADD', 'UPDATE', 'DELETE', 'ADD', 'UPDATE'].map((command, index) => row(index + 1, command))
+    const queries: string[] = []
+    const server = createServer((socket: Socket) => {
+      socket.on('error', () => {})
+      socket.on('data', bytes => {
+        queries.push(String(bytes).split(' HTTP')[0]!)
+        socket.write(`HTTP/1.1 200 OK\r\n\r\n${rows.join('')}`)
+      })
+    })
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+    const workload = { ...BASE, mode: 'command', rows: 5, window } as const
+    const group = new LoadGroup(groupOf(workload, {}))
+    const room = {
+      port: (server.address() as AddressInfo).port,
+      network: '127.9',
+      protocol: CLIENT_PROTOCOLS.millrace!,
+      workload,
+      scanner: new Scanner(43),
+      timedEvery: 1,
+      endStamp: 1,
+    }
+    const client = new LoadClient(room, group, 1, ['A'], 4)
+    t.teardown(() => {
+      client.close()
+      server.close()
+    })
+    await client.open()
+    while (group.received < rows.length) await new Promise(done => setTimeout(done, LOOK_MS))
+    t.is(group.received, rows.length)
+    t.is(group.latency.totalCount, timed)
+    t.true(client.isAtEnd)
+    const chosen = '&filter=side+%3D+%22ask%22&sort=price&count=10'
+    t.deepEqual(queries, [`GET /stream?items=A&mode=command${window === 0 ? '' : chosen}`])
+  })
+}

@@ -34,7 +34,7 @@ export class RawClient {
   ): Promise<RawClient> {
     const socket = connect(port, '127.0.0.1')
     const client = new RawClient(socket)
-    socket.write(protocol.greeting(items, workload))
+    socket.write(protocol.greeting(items, workload, 0))
     await client.#until(() => client.#text !== '')
     if (protocol.reply !== null) socket.write(protocol.reply(items, workload))
     await client.#until(() => client.#text.includes(protocol.readyText))
