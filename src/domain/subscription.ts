@@ -3,8 +3,6 @@
  * of its items is an interest (interests.ts).
  */
 
-import type { Filter } from './filter/filter.ts'
-import { filterOf } from './filter/parse-filter.ts'
 import type { Mode, OnLost, RowWindow, SubscriptionRequest } from './session-request.ts'
 
 export class Subscription {
@@ -17,8 +15,8 @@ export class Subscription {
   key: string
   /** Names that begin so are followed as they come and go. */
   readonly prefixes: readonly string[]
-  /** What values are held against, or null. */
-  readonly filter: Filter | null
+  /** Of the filter that values are held against, or null. What it says is kept by the views, which share it. */
+  readonly filterKey: string | null
   readonly window: RowWindow | null
   readonly hasSnapshot: boolean
   readonly historyMax: number | null
@@ -35,7 +33,7 @@ export class Subscription {
     this.id = id
     this.mode = mode
     this.fields = fields === null ? null : [...fields].sort()
-    this.filter = request.filter === null ? null : filterOf(request.filter)
+    this.filterKey = request.filter
     this.window = request.window
     this.key = keyOf(mode, this.fields, request)
     this.prefixes = prefixes

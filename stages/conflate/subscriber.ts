@@ -10,6 +10,8 @@
 import { changedEvent, pausedEvent, resumedEvent, subscribedEvent, unsubscribedEvent } from '#src/codec/client-event.ts'
 import { quoted } from '#src/codec/http-fields.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
+import type { Filter } from '#src/domain/filter/filter.ts'
+import { filterOf } from '#src/domain/filter/parse-filter.ts'
 import { FrequencyLimit } from '#src/domain/frequency-limit.ts'
 import { FOLLOWED, type Interests, LEFT } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
@@ -71,6 +73,9 @@ export class Subscriber {
   readonly #deps: SubscriberDeps
   readonly #followers: Followers
   readonly #viewNumbers = new Runs()
+  /** The filter that a view was last made with: those of a subscription are made one after another, and share it. */
+  #filterKey: string | null = null
+  #filter: Filter | null = null
   nowMs = 0
 
   constructor(deps: SubscriberDeps) {
@@ -399,8 +404,8 @@ export class Subscriber {
       for (const name of view.fieldsAwaited) fields.await(name, view)
     }
     if (mode === 'command') this.#showRows(view, item, subscription)
-    else if (subscription.filter !== null) {
-      view.filter = new ViewFilter(subscription.filter, tables.context)
+    else if (subscription.filterKey !== null) {
+      view.filter = new ViewFilter(this.#filterOf(subscription.filterKey), tables.context)
       view.isIn = item.isKnown && view.filter.passesItem(item)
       view.turnedAt = merger.position
     }
@@ -415,8 +420,9 @@ export class Subscriber {
   }
 
   /** What the view shows of the item's table, beginning with the rows there are. */
-  #showRows(view: View, item: Item, { filter, window }: Subscription): void {
+  #showRows(view: View, item: Item, { filterKey, window }: Subscription): void {
     const { tables, logs } = this.#deps
+    const filter = filterKey === null ? null : this.#filterOf(filterKey)
     const table = tables.begin(item)
     view.budget = logs.budget
     const rows = new RowView(table, view.seq, view.end, tables.deletedRowsMax, bytes => view.takeAnyway(bytes))
@@ -425,6 +431,14 @@ export class Subscriber {
     selectAll(view.selection, table, tables.context.advance)
     view.seq = rows.seq
     view.end = rows.end
+  }
+
+  #filterOf(key: string): Filter {
+    if (this.#filter === null || this.#filterKey !== key) {
+      this.#filterKey = key
+      this.#filter = filterOf(key)
+    }
+    return this.#filter
   }
 
   #removeView(view: View): void {

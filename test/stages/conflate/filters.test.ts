@@ -2,9 +2,11 @@
 
 import test, { type ExecutionContext } from 'ava'
 
+import { Subscription } from '#src/domain/subscription.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
-import { data, ID, type Line, setUp } from '#test/support/core-client.ts'
+import { subscriptionOf } from '#test/support/bind.ts'
+import { data, ID, type Line, setUp, subscribe } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
 const FILTER = 'bid > 5 and venue = "x"'
@@ -136,4 +138,28 @@ function walk(t: ExecutionContext, random: Random): void {
   const waiting = waitingOf(bench.core.conflate.interests, session)
   const published = bench.metrics.get(M.updatesPublished)
   t.is(published + recalled, handedOver + conflated + dropped + waiting, `the ledger; SEED=${random.seed}`)
+}
+
+test('[MO23] of its filter a subscription keeps the text alone; views of different filters, begun in turn, keep apart', t => {
+  const request = subscriptionOf({ items: ['A'], filter: FILTER })
+  const kept = Object.values(new Subscription(request, 0, 0)).filter(value => typeof value === 'object')
+  t.deepEqual(kept, [null, request.prefixes, null, null], 'fields, window and history are null')
+  const { bench, client } = setUp()
+  for (const item of ['A', 'B']) bench.feed({ item, fields: { bid: '7' } })
+  bench.settle()
+  bench.open(0, 1, { items: ['A'], filter: 'bid > 5' })
+  t.deepEqual(itemsOf(client.handleAll()), ['A'])
+  for (const [id, filter, items] of [
+    [1, 'bid > 8', []],
+    [2, 'bid > 6', ['A', 'B']],
+    [3, 'bid > 8', []],
+    [4, 'bid > 5', ['A', 'B']],
+  ] as const) {
+    subscribe(bench, id, { id, items: ['A', 'B'], filter })
+    t.deepEqual(itemsOf(client.handleAll()), items, filter)
+  }
+})
+
+function itemsOf(lines: readonly Line[]): (string | undefined)[] {
+  return data(lines).map(({ item }) => item)
 }
