@@ -5,8 +5,7 @@
  * with exactly that state; from then on a record leads from a place only to those that its seq and its contents allow.
  * No place left is a failure, so order, duplicates, gaps and values are all checked by the same few lines:
  *  - merge: seq grows by the number of published events between (the gap is what was conflated), and the state after the
- *    record is the truth there.
- *    With a filter it may be told that the item does not pass it, and has it no more until the next snapshot.
+ *    record is the truth there. With a filter it may be told that the item is out: then it has none until a snapshot.
  *  - raw: the next event that the view shows is exactly this one; none is left out but by `lost`, which tells their number.
  *  - distinct: the same from the first update of its history on; behind `lost` it goes on with the event behind those.
  *

@@ -12,7 +12,15 @@ test('[PF41] however its bytes are cut, each word is counted once', t => {
   for (let round = 0; round < ROUNDS; round++) {
     let text = ''
     for (let piece = random.int(30); piece > 0; piece--) {
-      text += random.pick([WORD, WORD, WORD.slice(0, random.int(WORD.length)), WORD.slice(1), '"', 'ELETE":"DEL', 'xyz'])
+      text += random.pick([
+        WORD,
+        WORD,
+        WORD.slice(0, random.int(WORD.length)),
+        WORD.slice(1),
+        '"',
+        'ELETE":"DEL',
+        'xyz',
+      ])
     }
     const expected = text.split(WORD).length - 1
     const count = new WordCount(WORD)
