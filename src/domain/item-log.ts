@@ -181,7 +181,8 @@ export class ItemLog {
     let live = 0
     for (let at = this.first; at < this.end; at++) live += Math.max(1, this.lengthAt(at))
     const before = this.bytes.length
-    let capacity = Math.max(START_BYTES, before)
+    // There may be room enough in all and none in one piece.
+    let capacity = Math.max(START_BYTES, before * 2)
     while (capacity < live + length) capacity *= 2
     capacity = Math.min(capacity, this.#bytesMax)
     if (capacity <= before || !this.#take(capacity - before)) return

@@ -191,12 +191,14 @@ export class Bodies {
 
   #state(view: View, codec: number, place: number, since: number): number {
     const cache = cacheOf(view, codec)
-    if (cache.seqs[place] === view.seq && cache.epochs[place] === this.heap.epoch) {
+    // The newest values may be those of an update that does not pass the filter, and counts for nothing else.
+    const seq = view.isLogged && view.filter !== null ? view.item.rawSeq : view.seq
+    if (cache.seqs[place] === seq && cache.epochs[place] === this.heap.epoch) {
       this.length = cache.lengths[place]!
       return cache.offsets[place]!
     }
     const start = this.#writeState(view, codec, since)
-    if (start !== NO_ROOM) this.#remember(view, cache, place, view.seq, start)
+    if (start !== NO_ROOM) this.#remember(view, cache, place, seq, start)
     return start
   }
 

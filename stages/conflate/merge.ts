@@ -119,7 +119,10 @@ export class Merger {
 
     const bytes = memory.bytes
     const start = offset + UPDATE_FIELDS
-    const isRow = item.settings.isTable ?? (flags & FLAG_ROW) !== 0
+    const isSaidRow = (flags & FLAG_ROW) !== 0
+    // What a home makes of a record its replicas are told.
+    const isRow = lane.isPeer ? isSaidRow : (item.settings.isTable ?? isSaidRow)
+    if (isRow !== isSaidRow) memory.words[word + 3] = flags ^ FLAG_ROW
     if (isRow) {
       const problem =
         this.#tables.check(lane, bytes, start, offset + length) ??
@@ -215,6 +218,7 @@ export class Merger {
       if (problem !== null) {
         if (lane.isPeer) isIncomplete = true
         else this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
+        if (problem === 'FEED_ROWS_TOO_MANY') memory.words[word + 3]! &= ~FLAG_ROW
       }
     }
     const views = item.views

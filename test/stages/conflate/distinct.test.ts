@@ -183,6 +183,24 @@ test('[MO3] a paused subscription whose log has gone round goes on behind what w
   t.is(data(client.handleAll())[0]!.seq, seqs.at(-1)! + 1)
 })
 
+test('[MO3] marks alone that fell off are told as what they came to, once (found: what lay in their place was)', t => {
+  const { bench, client } = setUp({ itemRules: JSON.stringify([{ items: 'T', history: 1, logUpdates: 1 }]) })
+  bench.feedLife(FEED_UP, 1)
+  bench.open(0, 1, { items: ['T'], mode: 'distinct' })
+  client.handleAll()
+  bench.feed({ item: 'T', fields: { id: '0' } }, 1)
+  client.handleAll()
+  bench.feedLife(FEED_DOWN, 1)
+  bench.feed({ item: 'T', fields: { id: '1' } })
+  t.deepEqual(idsOf(client.handleAll()), ['1'])
+  bench.feed({ item: 'T', deleted: true })
+  bench.feed({ item: 'T', fields: { id: '2' } })
+  t.deepEqual(
+    data(client.handleAll()).flatMap(({ fields, deleted }) => fields?.id ?? deleted ?? []),
+    [true, '2'],
+  )
+})
+
 test('[MO4] whatever breaks and however slow it is, each update comes once, in order, or is told as lost', t => {
   const seed = seedOr(20_261_122)
   for (let run = 0; run < 150; run++) walk(t, new Random(seed + run))

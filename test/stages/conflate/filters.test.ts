@@ -6,6 +6,7 @@ import { Subscription } from '#src/domain/subscription.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
 import { subscriptionOf } from '#test/support/bind.ts'
+import { recordsOf } from '#test/support/core-bench.ts'
 import { data, ID, type Line, setUp, subscribe } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
@@ -49,6 +50,33 @@ test('[MO20] what left and came back between two flushes is a change, what came 
   t.deepEqual(data(client.handleAll()), [{ item: 'A', out: true }])
   for (const bid of ['8', '2']) bench.feed({ item: 'A', fields: { bid } })
   t.deepEqual(data(client.handleAll()), [])
+})
+
+test('[MO20] a value that passes anew with nothing changed of what is shown is conflated (found: it counted as sent)', t => {
+  const { bench, client } = setUp()
+  bench.feed({ item: 'A', fields: { bid: '6', venue: 'x', ask: '1' } })
+  bench.settle()
+  bench.open(0, 1, { items: ['A'], filter: FILTER, fields: ['ask'] })
+  client.handleAll()
+  for (const bid of ['1', '7']) bench.feed({ item: 'A', fields: { bid } })
+  t.deepEqual(data(client.handleAll()), [])
+  const { handedOver, conflated } = bench.core.conflate.sessions.find(ID)!
+  t.deepEqual([handedOver, conflated, bench.metrics.get(M.updatesPublished)], [1, 1, 2])
+})
+
+test('[MO21] a snapshot of raw mode has the newest values, also those of what did not pass (found: older ones)', t => {
+  const { bench } = setUp()
+  const first = { bid: '6', venue: 'x' }
+  bench.feed({ item: 'A', fields: first })
+  bench.settle()
+  const fieldsOf = (slot: number) => {
+    bench.open(slot, 1, { items: ['A'], mode: 'raw', filter: FILTER })
+    bench.settle()
+    return bench.takeAll().map(({ text }) => recordsOf(text).find(({ fields }) => fields !== undefined)?.fields)
+  }
+  t.deepEqual(fieldsOf(0), [first])
+  bench.feed({ item: 'A', fields: { ask: '2' } })
+  t.deepEqual(fieldsOf(1), [{ ...first, ask: '2' }])
 })
 
 test('[MO21] in raw and distinct mode an update is held against the filter by its own values', t => {
