@@ -47,10 +47,10 @@ const HEAP_BYTES_MIN = 8 << 20
 /** The longest item is a twelfth of an edge's ring at most (config/check.ts): half a heap, what a turn has, holds two. */
 const HEAP_RING_PARTS = 3
 const TOKENS_MAX = 1 << 16
-/** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
 /** Of what a session that ends was told, what goes with its last words. */
 const LAST_LETTERS_MAX = 2_048
 const LAST_BYTES_MAX = 8_192
+/** Behind by this part of writesAheadMax, an edge gets no second flush for a connection. */
 const NEAR_PARTS = 4
 
 /** Of a second's bandwidth, so much goes in one flush; but not less than this many bytes. */

@@ -11,7 +11,7 @@ import { TableLag } from '#src/domain/table-start.ts'
 import type { View } from '#src/domain/view.ts'
 import type { Draft } from './draft.ts'
 import { isMarkUntold, takeDefinition } from './marks.ts'
-import type { RowBlock, RowBlocks } from './row-blocks.ts'
+import type { RowBlocks } from './row-blocks.ts'
 
 export class TableLack {
   readonly #draft: Draft
@@ -23,8 +23,6 @@ export class TableLack {
   seq = 0
   isStaleTold = false
   readonly lost = 0
-  /** Whether the beginning, what is told before rows, was taken. */
-  isBegun = false
 
   constructor(draft: Draft, blocks: RowBlocks, interests: Interests) {
     this.#draft = draft
@@ -43,7 +41,6 @@ export class TableLack {
     const isDeleted = (flag & HAS_ITEM) !== 0 && deletions[interest] !== item.deletions
     const hasItem = (flag & HAS_ITEM) !== 0 && !isDeleted
     const isStaleDue = item.isKnown && (hasItem ? isMarkUntold(flag, item) : item.isStale)
-    this.isBegun = false
     this.position = positions[interest]!
     this.seq = 0
     this.isStaleTold = (flag & STALE_TOLD) !== 0
@@ -54,7 +51,6 @@ export class TableLack {
       if (from === NOTHING && isTold(item.isKnown, flag)) draft.take(bodies.cleared(view, codec))
       if (isStaleDue) draft.take(bodies.stale(view, codec, item.isStale))
       if (!draft.endUnit()) return false
-      this.isBegun = true
       this.isStaleTold = item.isStale
       if (from === NOTHING) this.position = 0
     }
@@ -73,15 +69,11 @@ export class TableLack {
       return false
     }
     const taken = draft.takeRows(block.offset, block.lengths, block.count, tag)
-    this.#advance(block, taken)
+    if (taken > 0) {
+      this.seq = taken
+      this.position = block.positions[taken - 1]!
+    }
     return taken === block.count && !block.isCut
-  }
-
-  #advance(block: RowBlock, taken: number): void {
-    if (taken === 0) return
-    this.isBegun = true
-    this.seq = taken
-    this.position = block.positions[taken - 1]!
   }
 }
 

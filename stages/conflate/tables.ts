@@ -37,7 +37,7 @@ export interface TableSettings {
 }
 
 /** Returned where nothing is wrong. */
-export const ROW_GOOD = null
+const ROW_GOOD = null
 
 export class Tables {
   readonly context: SelectionContext
