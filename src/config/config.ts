@@ -337,7 +337,7 @@ const clients = {
     256,
     0,
     1_000_000,
-    'What a session keeps of interests that its flushes left behind, at most; 56 bytes each, made when needed. Who resumes from further back begins anew.',
+    'What a session keeps of interests that its flushes left behind, at most; 64 bytes each, made when needed. Who resumes from further back begins anew.',
   ),
   resumeEventBytes: bytes(
     65_536,

@@ -9,7 +9,7 @@
  * update of 10,000 sessions with objects; perf/micro/core.ts tells what it is now).
  *
  * Life in merge mode: *clean* (has everything) → marked by an update → *held* until its next turn when it has a frequency
- * limit that is not over yet (limit.ts) → *waiting* (its bit is set) → clean again at the flush. Raw and distinct mode are
+ * limit that is not over yet (frequency-limit.ts) → *waiting* (its bit is set) → clean again at the flush. Raw and distinct mode are
  * the same with a position in the item's log; waiting means that the position is behind the log's end.
  *
  * Invariants:

@@ -1,6 +1,6 @@
 /**
- * What the readers of every update (mode raw) cost one core thread in memory, bounded: the logs of items, and what a view
- * keeps besides. Who takes bytes gives back as many when it goes.
+ * What the readers of every update (modes raw and distinct) and of tables cost one core thread in memory, bounded: the logs
+ * of items, and what a view keeps besides. Who takes bytes gives back as many when it goes.
  *
  * At the bound: a stream that would begin a log or a view is refused, a log that would grow stays as it is and pushes its
  * oldest entries out earlier, a body is not kept.

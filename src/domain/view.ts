@@ -1,10 +1,10 @@
 /**
- * What makes two interests lack the same things: an item, the fields asked for, the mode. A view counts the updates
- * that concern it (`seq`), knows who has all of them, and keeps the bodies that were made for it until it changes.
+ * What makes two interests lack the same things: an item, the fields asked for, the mode, the filter, the window. A view
+ * counts the updates that concern it (`seq`), knows who has all of them, and keeps the bodies that were made for it until it changes.
  *
  * Merge mode's deltas: the fields that changed after position P are nested sets as P falls, so the number of such fields names
  * the set, and a view of F fields has at most F deltas at any time, whatever its subscribers' phases. That number is the
- * key of the body cache.
+ * key of the body cache. (Where fields have merge functions, where somebody stands is.)
  *
  * A choice of fields is one of names: a field gets its number with the first update that has it, and the view learns it
  * then (FieldTable.await), so that what subscribers ask for fills no table.

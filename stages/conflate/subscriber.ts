@@ -3,7 +3,7 @@
  * sent. It tells sessions what became of it by events.
  *
  * Bounds: `subscriptionsMax` and `sessionItemsMax` a session; items that exist only because somebody asks for them
- * (ItemTable); logs and views of raw mode (RawBudget). Beyond them a subscription is refused whole; one that follows a
+ * (ItemTable); logs, and views of logs and tables (RawBudget). Beyond them a subscription is refused whole; one that follows a
  * prefix and meets a bound later ends, and is told why.
  */
 
@@ -56,7 +56,7 @@ export interface SubscriberDeps {
   readonly onFollowed: (prefix: string, isFollowed: boolean) => void
   /** Tells a session something. */
   readonly tell: (session: Session, text: string) => void
-  /** Ends a session without a stream that holds room of raw mode, the oldest but the one that asks; false: there is none. */
+  /** Ends a session without a stream that holds room of logs or tables, the oldest but the one that asks; false: there is none. */
   readonly evictRaw: (asking: Session) => boolean
 }
 
@@ -83,7 +83,7 @@ export class Subscriber {
     this.#followers = new Followers(deps.onFollowed)
   }
 
-  /** What logs and views of raw mode take. */
+  /** What logs, and views of logs and tables, take. */
   get rawBytes(): number {
     return this.#deps.logs.budget.usedBytes
   }
