@@ -465,5 +465,9 @@ const MESSAGES: Partial<Record<FeedErrorCode, string>> = {
   FEED_ITEMS_TOO_MANY: 'the server holds as many items as it may (itemsMax)',
   FEED_FIELDS_TOO_MANY: 'the item has as many fields as it may (fieldsMax)',
   FEED_NAMES_TOO_MANY: 'the server knows as many names as it may (itemsMax, fieldNamesMax)',
-  FEED_STORE_FULL: 'the store of values is full (valueStoreBytes)',
+  FEED_STORE_FULL: 'the store of values is full (valueStoreBytes), or the table (tableBytesMax)',
+  FEED_KEY_MISSING: 'an operation on a row needs a "key" that is not empty',
+  FEED_COMMAND_INVALID: 'the "command" of a row is ADD, UPDATE, DELETE or CLEAR',
+  FEED_ROWS_TOO_MANY: 'the table has as many rows as it may (tableRowsMax), or all tables have (rowsMax)',
+  FEED_VALUE_INVALID: 'a field cannot take this value: its rule merges decimals, or shorter texts',
 }

@@ -8,6 +8,7 @@ import type { ClientErrorCode } from '#src/errors.ts'
 export const BIND_REFUSALS: Readonly<Partial<Record<ClientErrorCode, readonly [number, string]>>> = {
   SESSION_UNKNOWN: [404, 'there is no such session'],
   SESSION_REBOUND: [409, 'another stream has taken the session'],
+  MODE_NOT_ALLOWED: [400, 'an item of the request is not read in this mode'],
   ITEMS_TOO_MANY: [400, 'more items than a session may have'],
   SESSIONS_TOO_MANY: [503, 'the server has as many sessions as it may'],
 }
