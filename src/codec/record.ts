@@ -42,13 +42,13 @@ export const REPLICA_STALE = 11
  */
 export const HANDLES = 12
 /**
- * Core → core, before the REPLICA that they belong to: a row of a table, as an ADD. As UPDATE; word 1 1 = the first one, before
- * which the replica's table is emptied; word 2 the INTEREST it answers.
+ * Core → core, between the BIND_ITEM and the REPLICA that they belong to: a row of a table, as an ADD. As UPDATE; word 2 the
+ * INTEREST it answers.
  */
 export const REPLICA_ROW = 14
 /**
- * Core → core, before the REPLICA that they belong to: an entry of a log that is kept. As UPDATE; word 1 1 = the first one; word 2
- * the INTEREST it answers; word 3 the kind of the entry (item-log.ts).
+ * Core → core, between the BIND_ITEM and the REPLICA that they belong to: an entry of a log that is kept. As UPDATE; word 2 the
+ * INTEREST it answers; word 3 the kind of the entry (item-log.ts).
  */
 export const REPLICA_ENTRY = 15
 /**
@@ -70,8 +70,6 @@ export const UPDATE_FIELDS = 32
 export const REPLICA_FIELDS = 48
 export const REPLICA_IS_KNOWN = 1
 export const REPLICA_IS_STALE = 2
-/** Its rows came before it, as REPLICA_ROW. */
-export const REPLICA_HAS_ROWS = 4
 export const NULL_FIELD = 0xffff
 /** In place of a field's number: the field was refused, and whoever reads on passes over it. */
 export const NO_FIELD = 0xffff
@@ -159,4 +157,10 @@ export function readText(memory: RecordMemory, offset: number, length: number): 
 /** The most bytes that writeText can need. */
 export function textBytesMax(text: string): number {
   return text.length * 3
+}
+
+/** Marks the field of a record whose header stands at `offset` as refused. */
+export function refuseField(bytes: Buffer, offset: number): void {
+  bytes[offset] = NO_FIELD & 0xff
+  bytes[offset + 1] = NO_FIELD >> 8
 }

@@ -166,16 +166,13 @@ const RELATIONS: readonly Relation[] = [
     problem: config =>
       config.coreThreads === 1
         ? null
-        : ringProblem('the snapshot of an item', itemBytesMax(config), 'peerRingBytes', config.peerRingBytes),
-    reason: 'with several core threads a replica begins with the whole item, as one record',
-  },
-  {
-    settings: ['peerRingBytes', 'tableBytesMax', 'coreThreads'],
-    problem: config =>
-      config.coreThreads === 1
-        ? null
-        : ringProblem('a table', config.tableBytesMax, 'peerRingBytes', config.peerRingBytes),
-    reason: 'with several core threads a replica begins with the whole table at once',
+        : ringProblem(
+            'the snapshot of an item',
+            itemBytesMax(config) + config.valueBytesMax + FIELD_EXTRA_BYTES,
+            'peerRingBytes',
+            config.peerRingBytes,
+          ),
+    reason: 'with several core threads a replica begins with the whole item, as one record; a row has a key besides',
   },
   {
     settings: ['valueBytesMax', 'feedLineBytesMax', 'itemNameBytesMax', 'fieldNameBytesMax'],

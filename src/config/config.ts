@@ -291,7 +291,7 @@ const items = {
     2 * MIB,
     64 * KIB,
     256 * MIB,
-    'What the keys and values of one table take, 72 bytes a row and 4 a value beside their own. With several core threads a whole table crosses a ring.',
+    'What the keys and values of one table take, 72 bytes a row and 4 a value beside their own.',
   ),
   tableDeletedRowsMax: integer(
     'rows',

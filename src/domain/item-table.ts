@@ -53,6 +53,7 @@ export class ItemTable {
     if ((isReplica ? this.#replicas : this.#byName.size - this.#replicas) >= this.#itemsMax) return null
     const id = this.#freeIds.pop() ?? this.#idsMade++
     const item = new Item(id, name, home, this.#rules.settingsOf(name), nowMs, this.#onUnwanted)
+    item.isAwaited = isReplica
     this.#byName.set(name, item)
     if (isReplica) this.#replicas++
     if (isForSubscriber) {

@@ -91,8 +91,8 @@ export class Item implements Timed {
   wish = 0
   /** On a replica: a value found no room in the store. */
   isIncomplete = false
-  /** On a replica: a row that came before its value found no room. */
-  hasLostRows = false
+  /** On a replica: its home is yet to tell what it is; until then nobody is told that there is nothing. */
+  isAwaited = false
   /** On a replica: its home is asked for the whole state anew. */
   isAskedAnew = false
   /** On a replica: what the home was told last about the interest in it here. */

@@ -80,8 +80,8 @@ export class LogLack {
     }
     this.position = end
     this.seq = seq
-    if ((flag & SNAPSHOT_DUE) !== 0) {
-      const { item } = view
+    const { item } = view
+    if ((flag & SNAPSHOT_DUE) !== 0 && !item.isAwaited) {
       draft.beginUnit(tag)
       // A history that began behind its item's mark has not told it.
       if (item.isKnown && item.isStale !== this.isStaleTold) draft.take(bodies.stale(view, codec, item.isStale))

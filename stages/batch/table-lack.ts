@@ -6,6 +6,7 @@
 
 import { TERSE } from '#src/codec/json-stream.ts'
 import { DEFINED, HAS_ITEM, type Interests, SNAPSHOT_DUE, STALE_TOLD } from '#src/domain/interests.ts'
+import type { Item } from '#src/domain/item.ts'
 import { NOTHING } from '#src/domain/row-view.ts'
 import { TableLag } from '#src/domain/table-start.ts'
 import type { View } from '#src/domain/view.ts'
@@ -48,14 +49,14 @@ export class TableLack {
       draft.beginUnit(tag)
       takeDefinition(draft, this.#interests, view, interest)
       if (isDeleted) draft.take(bodies.deleted(view, codec))
-      if (from === NOTHING && isTold(item.isKnown, flag)) draft.take(bodies.cleared(view, codec))
+      if (from === NOTHING && isTold(item, flag)) draft.take(bodies.cleared(view, codec))
       if (isStaleDue) draft.take(bodies.stale(view, codec, item.isStale))
       if (!draft.endUnit()) return false
       this.isStaleTold = item.isStale
       if (from === NOTHING) this.position = 0
     }
     if (item.isKnown && !this.#takeRows(view, tag)) return false
-    if (!isSending || !isTold(item.isKnown, flag)) return true
+    if (!isSending || !isTold(item, flag)) return true
     draft.beginUnit(tag)
     draft.take(bodies.snapshotEnd(view, codec))
     return draft.endUnit()
@@ -78,6 +79,6 @@ export class TableLack {
 }
 
 /** A table that is not there is told as an empty one to who asks for it, and not again when it ends. */
-function isTold(isKnown: boolean, flag: number): boolean {
-  return isKnown || (flag & SNAPSHOT_DUE) !== 0
+function isTold({ isKnown, isAwaited }: Item, flag: number): boolean {
+  return isKnown || ((flag & SNAPSHOT_DUE) !== 0 && !isAwaited)
 }

@@ -24,8 +24,7 @@ export class Beginnings {
     const isWanted = owners[interest]!.hasSnapshot
     const hasSnapshot = isWanted && item.settings.hasSnapshot
     deletions[interest] = item.deletions
-    // Rows of a replica come before it is known that it has any.
-    if (view.rows !== null) return this.#beginTable(view, interest, item.isKnown ? view.rows.count : 0)
+    if (view.rows !== null) return this.#beginTable(view, interest, view.rows.count)
     if (view.mode === 'distinct') return this.#beginHistory(view, interest, isWanted, hasSnapshot, isNew)
     return this.#beginState(view, interest, hasSnapshot, isNew)
   }

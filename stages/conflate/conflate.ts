@@ -55,6 +55,7 @@ import { Merger } from './merge.ts'
 import { Messages } from './messages.ts'
 import { PeerPrefixes } from './peer-prefixes.ts'
 import { PeerWishes } from './peer-wishes.ts'
+import { ReplicaIntake } from './replica-intake.ts'
 import { Replicas } from './replicas.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { SessionRequests } from './session-requests.ts'
@@ -123,6 +124,10 @@ export class Conflate implements Stage {
     const onUnwanted = (item: Item) => this.#keeper.onUnwanted(item)
     this.items = new ItemTable(config.itemsMax, deps.core, deps.cores, itemRulesOf(config), onUnwanted)
     const { interests } = this
+    const onKnown = (item: Item) => {
+      this.subscriber.follow(item)
+      this.#prefixes.onKnown(item)
+    }
     this.merger = new Merger({
       interests,
       fields: this.fields,
@@ -132,10 +137,7 @@ export class Conflate implements Stage {
       wheel,
       metrics,
       fieldsMax: config.fieldsMax,
-      onKnown: item => {
-        this.subscriber.follow(item)
-        this.#prefixes.onKnown(item)
-      },
+      onKnown,
       onDeleted: item => this.subscriber.onDeleted(item),
       refuse: (lane, slot, line, code) => this.#refuse(lane, slot, line, code),
     })
@@ -221,11 +223,18 @@ export class Conflate implements Stage {
       link,
       handle: (type, offset, length) => this.#onLane(link, type, offset, length),
     }))
-    this.#peers = peers.map((link, index) => ({
-      link,
-      handle: (type, offset, length) => this.#onLane(link.lane, type, offset, length),
-      handleControl: (type, offset, length) => this.#wishes.onRecord(index, link, type, offset, length),
-    }))
+    const intakeDeps = {
+      ...{ interests, store: this.store, logs: this.#logs, tables: this.#tables, metrics },
+      ...{ merger: this.merger, onKnown },
+    }
+    this.#peers = peers.map((link, index) => {
+      const intake = new ReplicaIntake(intakeDeps, link.lane)
+      return {
+        link,
+        handle: (type, offset, length) => this.#onPeer(link.lane, intake, type, offset, length),
+        handleControl: (type, offset, length) => this.#wishes.onRecord(index, link, type, offset, length),
+      }
+    })
     this.#edges = edges.map(link => ({
       link,
       handle: (type, offset, length) => this.#control.onRecord(link, type, offset, length),
@@ -344,24 +353,6 @@ export class Conflate implements Stage {
       case FEED_SILENT:
       case FEED_ALIVE:
         return this.#onFeedLife(lane, type, memory.words[offset >> 2]!)
-      case REPLICA: {
-        const binding = lane.items[memory.words[offset >> 2]!]!
-        const item = this.items.find(binding.name)
-        // It may answer a wish that was withdrawn meanwhile: then this number is for nobody.
-        if (item === null || item.wish !== memory.words[(offset >> 2) + 2]!) return true
-        binding.item = item
-        this.merger.replica(lane, item, memory, offset)
-        if (item.isAsked && item.isKnown) this.items.notePublished(item)
-        return true
-      }
-      case REPLICA_ROW:
-      case REPLICA_ENTRY: {
-        const item = this.items.find(lane.items[memory.words[offset >> 2]!]!.name)
-        if (item === null || item.wish !== memory.words[(offset >> 2) + 2]) return true
-        if (type === REPLICA_ROW) this.merger.replicaRow(lane, item, memory, offset, length)
-        else this.#logs.takeEntry(lane, item, memory, offset, length, this.merger.advance())
-        return true
-      }
       case REPLICA_STALE: {
         const item = this.#itemOf(lane, memory.words[offset >> 2]!)
         if (item !== null) this.merger.setStale(item, memory.words[(offset >> 2) + 1] === 1, this.#nowMs)
@@ -370,6 +361,27 @@ export class Conflate implements Stage {
       default:
         throw new Error(`a lane carries no record of type ${type}`)
     }
+  }
+
+  /** A record of the core that is home to items replicated here. */
+  #onPeer(lane: LaneLink, intake: ReplicaIntake, type: number, offset: number, length: number): boolean {
+    const { memory } = lane.data
+    if (type === BIND_ITEM) intake.begin()
+    if (type !== REPLICA && type !== REPLICA_ROW && type !== REPLICA_ENTRY) {
+      return this.#onLane(lane, type, offset, length)
+    }
+    const binding = lane.items[memory.words[offset >> 2]!]!
+    const item = this.items.find(binding.name)
+    // It may answer a wish that was withdrawn meanwhile: then this number is for nobody.
+    if (item === null || item.wish !== memory.words[(offset >> 2) + 2]) return true
+    if (type !== REPLICA) {
+      intake.stage(type, memory, offset, length)
+      return true
+    }
+    binding.item = item
+    intake.take(item, memory, offset)
+    if (item.isAsked && item.isKnown) this.items.notePublished(item)
+    return true
   }
 
   #onUpdate(lane: LaneLink, type: number, offset: number, length: number): boolean {

@@ -88,6 +88,10 @@ export class PeerLink {
   readonly boundFields: boolean[] = []
   /** Items of which the peer is owed a whole state: it gets no update before. */
   readonly owed = new Set<Item>()
+  /** The item whose whole state is on its way to the peer, and what of it comes next; it does not change meanwhile. */
+  sending: Item | null = null
+  nextRow = 0
+  nextEntry = 0
   /** Names that the peer wants and this core has no room for, by the number of the wish; bounded by the peer's table. */
   readonly unmet = new Map<string, number>()
   /** Items whose interest is to be told to the peer, their home, when its queue has room. */

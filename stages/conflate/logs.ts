@@ -16,8 +16,6 @@ import type { LaneLink } from './links.ts'
 export class Logs {
   readonly budget: RawBudget
   readonly #store: ValueStore
-  /** Whose log is taken over at present. */
-  #taking: Item | null = null
 
   /** `bytesMax`: what all logs and their bodies may take. */
   constructor(bytesMax: number, store: ValueStore) {
@@ -59,23 +57,24 @@ export class Logs {
     }
   }
 
-  /** Applies a REPLICA_ENTRY record: a log that has nothing takes over what its home has kept. */
-  takeEntry(lane: LaneLink, item: Item, memory: RecordMemory, offset: number, length: number, position: number): void {
+  /** Applies a REPLICA_ENTRY record. */
+  takeEntry(
+    lane: LaneLink,
+    log: ItemLog,
+    memory: RecordMemory,
+    offset: number,
+    length: number,
+    position: number,
+  ): void {
     const word = offset >> 2
-    const log = this.begin(item)
-    if (memory.words[word + 1] === 1) this.#taking = log.first === log.end ? item : null
-    if (this.#taking !== item) return
     const start = offset + UPDATE_FIELDS
     const timeMs = memory.doubles[(offset >> 3) + 2]!
     this.writeUpdate(lane, log, memory.words[word + 3]!, memory.bytes, start, offset + length, timeMs, position)
   }
 
-  /** Writes the item's whole value as an entry; nothing when it has none, one that no log holds, or
-   * one that the log was just taken over with. */
+  /** Writes the item's whole value as an entry; nothing when it has none, or one that no log holds. */
   writeState(item: Item): void {
-    const isTaken = this.#taking === item
-    this.#taking = null
-    if (!item.isKnown || isTaken) return
+    if (!item.isKnown) return
     const log = item.log!
     let length = 0
     for (let i = 0; i < item.fieldCount; i++) length += FIELD_HEADER + Math.max(0, item.lengths[i]!)

@@ -17,10 +17,7 @@ import {
   FLAG_SNAPSHOT,
   NO_FIELD,
   NULL_FIELD,
-  REPLICA_FIELDS,
-  REPLICA_HAS_ROWS,
-  REPLICA_IS_KNOWN,
-  REPLICA_IS_STALE,
+  refuseField,
   UPDATE_FIELDS,
 } from '#src/codec/record.ts'
 import { NO_FUNCTION } from '#src/domain/field-functions.ts'
@@ -208,18 +205,18 @@ export class Merger {
       item.position = position
       if (removed > 0 || !wasKnown) item.replacedAt = position
     }
+    if (isRow) {
+      const problem = this.#tables.apply(lane, item, bytes, start, at, isSnapshot, position)
+      if (problem !== null && lane.isPeer) isIncomplete = true
+      else if (problem !== null) {
+        this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
+        if (!this.#tables.isCarriedOut) memory.words[word + 3]! &= ~FLAG_ROW
+      }
+    }
     if (item.log === null && item.settings.keepsLog) this.#logs.begin(item)
     else if (item.log !== null) {
       const kind = isSnapshot || !wasKnown ? ENTRY_SNAPSHOT : ENTRY_UPDATE
       this.#logs.writeUpdate(lane, item.log, kind, bytes, start, at, timeMs, position)
-    }
-    if (isRow) {
-      const problem = this.#tables.apply(lane, item, bytes, start, at, isSnapshot, position)
-      if (problem !== null) {
-        if (lane.isPeer) isIncomplete = true
-        else this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, problem)
-        if (problem === 'FEED_ROWS_TOO_MANY') memory.words[word + 3]! &= ~FLAG_ROW
-      }
     }
     const views = item.views
     for (let v = 0; v < views.length; v++) {
@@ -247,85 +244,6 @@ export class Merger {
     }
     if (isIncomplete) this.#setIncomplete(item, receivedMs)
     if (!wasKnown) this.#onKnown(item)
-  }
-
-  /** Applies a REPLICA_ROW record: nobody is told of it before the REPLICA behind it. */
-  replicaRow(lane: LaneLink, item: Item, memory: RecordMemory, offset: number, length: number): void {
-    const start = offset + UPDATE_FIELDS
-    const end = offset + length
-    if (memory.words[(offset >> 2) + 1] === 1) this.#tables.clear(item, ++this.position)
-    if (this.#tables.check(lane, memory.bytes, start, end) !== null) return
-    const problem = this.#tables.apply(lane, item, memory.bytes, start, end, false, ++this.position)
-    if (problem !== null) item.hasLostRows = true
-  }
-
-  /** Applies a REPLICA record: the item's whole state at its home, with the home's counters. */
-  replica(lane: LaneLink, item: Item, memory: RecordMemory, offset: number): void {
-    const word = offset >> 2
-    const double = offset >> 3
-    const state = memory.words[word + 1]!
-    const wasKnown = item.isKnown
-    for (const view of item.views) this.#conflateWaiting(view)
-    item.clear(this.#store)
-    item.isIncomplete = item.hasLostRows
-    item.hasLostRows = false
-    item.stretches?.clear()
-    if ((state & REPLICA_HAS_ROWS) === 0) this.#tables.clear(item, this.position)
-    item.seq = memory.doubles[double + 4]!
-    item.rawSeq = memory.doubles[double + 5]!
-    item.position = ++this.position
-    item.replacedAt = item.position
-    item.markedAt = item.position
-    item.timeMs = memory.doubles[double + 2]!
-    item.isStale = (state & REPLICA_IS_STALE) !== 0
-    item.isKnown = (state & REPLICA_IS_KNOWN) !== 0
-    const fieldCount = memory.words[word + 3]! & FIELD_COUNT_MASK
-    const bytes = memory.bytes
-    let at = offset + REPLICA_FIELDS
-    for (let i = 0; i < fieldCount; i++) {
-      const fieldId = lane.fields[bytes[at]! | (bytes[at + 1]! << 8)]!
-      const length16 = bytes[at + 2]! | (bytes[at + 3]! << 8)
-      const length = length16 === NULL_FIELD ? NULL_VALUE : length16
-      at += FIELD_HEADER
-      if (fieldId < 0) {
-        item.isIncomplete = true
-      } else {
-        const index = item.addField(fieldId)
-        item.changedAt[index] = item.position
-        if (!item.put(this.#store, index, bytes, at, length)) {
-          item.removeLastField()
-          item.isIncomplete = true
-        }
-      }
-      if (length > 0) at += length
-    }
-    if (item.isIncomplete) item.isStale = true
-    if (item.log !== null) this.#logs.writeState(item)
-    const receivedMs = memory.doubles[double + 3]!
-    for (const view of item.views) {
-      view.seq = view.rows !== null ? view.rows.seq : view.isLogged ? item.rawSeq : item.seq
-      view.end = endOf(view)
-      view.timeMs = item.timeMs
-      if (view.filter !== null) turn(view, view.filter, item.position)
-      view.forgetRuns()
-      view.forEach((interest, session) => {
-        this.begin(view, interest, session, receivedMs)
-      })
-    }
-    // What there was is in no log: whoever was sent less has nothing. A replica of nothing lacks nothing.
-    if (wasKnown || item.isKnown) item.beganAt = item.position
-    // Who has come to follow a beginning of its name since it was asked for could not find it.
-    if (!wasKnown && item.isKnown) this.#onKnown(item)
-  }
-
-  /** A new whole state takes the place of what was waiting. */
-  #conflateWaiting(view: View): void {
-    const { sessions, sentSeqs } = this.#interests
-    view.forEach((interest, session) => {
-      const waiting = view.seq - sentSeqs[interest]!
-      sessions[session]!.conflated += waiting
-      this.#metrics.add(M.updatesConflated, waiting)
-    })
   }
 
   /**
@@ -461,24 +379,18 @@ export class Merger {
 }
 
 /** The position of who has everything of the view. */
-function endOf({ item, rows, isLogged }: View): number {
+export function endOf({ item, rows, isLogged }: View): number {
   return isLogged ? item.log!.end : rows === null ? item.position : rows.end
 }
 
 /** Holds the item's newest values against the view's filter; true when the answer is another one than before. */
-function turn(view: View, filter: ViewFilter, position: number): boolean {
+export function turn(view: View, filter: ViewFilter, position: number): boolean {
   const isIn = view.item.isKnown && filter.passesItem(view.item)
   if (isIn === view.isIn) return false
   view.isIn = isIn
   view.turnedAt = position
   view.forgetRuns()
   return true
-}
-
-/** Marks a field of a record as refused. */
-function refuseField(bytes: Buffer, offset: number): void {
-  bytes[offset] = NO_FIELD & 0xff
-  bytes[offset + 1] = NO_FIELD >> 8
 }
 
 function namesAny(lane: LaneLink, view: View, bytes: Buffer, start: number, end: number): boolean {

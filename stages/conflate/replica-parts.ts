@@ -1,6 +1,6 @@
 /**
- * What a replica is sent of an item before its value: the rows of a table, and the newest updates of a log that is kept. All
- * or none: there is room for all of it and for the value behind it (config/check.ts), so that a replica is never half.
+ * What a replica is sent of an item before its value: the rows of a table, and the newest updates of a log that is kept. They
+ * are sent one by one, as the peer's queue has room; meanwhile the item does not change (replicas.ts).
  */
 
 import { copyBytes } from '#src/bytes.ts'
@@ -10,7 +10,7 @@ import type { Item } from '#src/domain/item.ts'
 import { ENTRY_SNAPSHOT, type ItemLog, NULL_LENGTH } from '#src/domain/item-log.ts'
 import { NO_VALUE, type RowTable } from '#src/domain/row-table.ts'
 import type { ValueStore } from '#src/domain/value-store.ts'
-import type { RecordProducer } from '#src/ring/queue.ts'
+import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { PeerLink } from './links.ts'
 
 const ADD = Buffer.from('ADD')
@@ -32,31 +32,24 @@ export class ReplicaParts {
     this.#bindField = bindField
   }
 
-  /** Whether they and what follows in `lengthBehind` bytes find room; where not, this thread is woken when there is some. */
-  hasRoom(peer: PeerLink, item: Item, lengthBehind: number): boolean {
-    const { table, log } = item
-    const rowBytes = table !== null && table.count > 0 ? table.byteCount : 0
-    const first = log !== null && item.settings.keepsLog ? this.#firstSent(peer, item, log) : 0
-    const logBytes = log !== null && item.settings.keepsLog ? bytesFrom(log, first) : 0
-    return rowBytes + logBytes === 0 || hasRoomFor(peer.data, rowBytes + logBytes + lengthBehind)
+  /** Tells the peer what the numbers of their fields stand for, and begins; false when its queue is full. */
+  bind(peer: PeerLink, item: Item): boolean {
+    const { table, log, settings } = item
+    if (table !== null && table.count > 0 && !this.#bindColumns(peer, table)) return false
+    peer.nextRow = 0
+    if (log === null || !settings.keepsLog) return true
+    peer.nextEntry = firstSent(log, settings.historyMax, peer.data.recordBytesMax / LOG_PARTS)
+    return this.#bindEntries(peer, log, peer.nextEntry)
   }
 
-  #firstSent({ data }: PeerLink, { settings }: Item, log: ItemLog): number {
-    return firstSent(log, settings.historyMax, data.recordBytesMax / LOG_PARTS)
-  }
-
-  /** Sends them; false when they and what follows in `lengthBehind` bytes find no room. */
-  send(peer: PeerLink, item: Item, wish: number, lengthBehind: number): boolean {
-    const { table, log } = item
-    const hasRows = table !== null && table.count > 0
-    const keepsLog = log !== null && item.settings.keepsLog
-    if (!hasRows && !keepsLog) return true
-    if (hasRows && !this.#bindColumns(peer, table)) return false
-    const first = keepsLog ? this.#firstSent(peer, item, log) : 0
-    if (keepsLog && !this.#bindEntries(peer, log, first)) return false
-    if (!this.hasRoom(peer, item, lengthBehind)) return false
-    if (hasRows) this.#sendRows(peer.data, item, table, wish)
-    if (keepsLog) for (let at = first; at < log.end; at++) sendEntry(peer.data, item, log, at, wish, at === first)
+  /** Sends what is left of them; false when the peer's queue has no room for all of it. */
+  send(peer: PeerLink, item: Item, wish: number): boolean {
+    const { table, log, settings } = item
+    if (table !== null && !this.#sendRows(peer, item, table, wish)) return false
+    if (log === null || !settings.keepsLog) return true
+    for (; peer.nextEntry < log.end; peer.nextEntry++) {
+      if (!sendEntry(peer.data, item, log, peer.nextEntry, wish)) return false
+    }
     return true
   }
 
@@ -77,26 +70,25 @@ export class ReplicaParts {
     return true
   }
 
-  #sendRows(producer: RecordProducer, item: Item, table: RowTable, wish: number): void {
+  #sendRows(peer: PeerLink, item: Item, table: RowTable, wish: number): boolean {
     const [keyId, commandId] = [this.#fields.find('key'), this.#fields.find('command')]
-    let isFirst = true
-    for (let row = 0; row < table.end; row++) {
-      if (!table.isAlive(row)) continue
-      this.#sendRow(producer, item, table, row, wish, isFirst, keyId, commandId)
-      isFirst = false
+    for (; peer.nextRow < table.end; peer.nextRow++) {
+      if (!table.isAlive(peer.nextRow)) continue
+      if (!this.#sendRow(peer.data, item, table, peer.nextRow, wish, keyId, commandId)) return false
     }
+    return true
   }
 
+  /** False when there is no room. */
   #sendRow(
     producer: RecordProducer,
     item: Item,
     table: RowTable,
     row: number,
     wish: number,
-    isFirst: boolean,
     keyId: number,
     commandId: number,
-  ): void {
+  ): boolean {
     let length = UPDATE_FIELDS + 2 * FIELD_HEADER + table.keyLength(row) + ADD.length
     let fieldCount = 2
     for (let column = 0; column < table.columns.length; column++) {
@@ -105,7 +97,8 @@ export class ReplicaParts {
       fieldCount++
       length += FIELD_HEADER + Math.max(0, valueLength)
     }
-    const claim = claimHead(producer, length, item, isFirst, wish, fieldCount, Number.NaN)
+    const claim = claimHead(producer, length, item, wish, fieldCount, Number.NaN)
+    if (claim < 0) return false
     const { bytes } = producer.memory
     const store = this.#store.bytes
     let at = writeField(bytes, claim + UPDATE_FIELDS, commandId, ADD, 0, ADD.length)
@@ -117,24 +110,25 @@ export class ReplicaParts {
       at = writeField(bytes, at, fieldId, store, table.valueOffset(column, row), valueLength)
     }
     producer.commit(REPLICA_ROW, length)
+    return true
   }
 }
 
-/** Claims a record as UPDATE is, and writes its head. */
+/** Claims a record as UPDATE is, and writes its head; below 0 when there is no room. */
 function claimHead(
   producer: RecordProducer,
   length: number,
   item: Item,
-  isFirst: boolean,
   wish: number,
   word3: number,
   timeMs: number,
 ): number {
-  const claim = producer.claim(length)
+  const claim = claimOrAwait(producer, length)
+  if (claim < 0) return claim
   const { words, doubles } = producer.memory
   const word = claim >> 2
   words[word] = item.id
-  words[word + 1] = isFirst ? 1 : 0
+  words[word + 1] = 0
   words[word + 2] = wish
   words[word + 3] = word3
   doubles[(claim >> 3) + 2] = timeMs
@@ -142,19 +136,14 @@ function claimHead(
   return claim
 }
 
-/** The fields of an entry lie in a log as in a record. */
-function sendEntry(
-  producer: RecordProducer,
-  item: Item,
-  log: ItemLog,
-  position: number,
-  wish: number,
-  isFirst: boolean,
-): void {
+/** The fields of an entry lie in a log as in a record. False when there is no room. */
+function sendEntry(producer: RecordProducer, item: Item, log: ItemLog, position: number, wish: number): boolean {
   const length = UPDATE_FIELDS + log.lengthAt(position)
-  const claim = claimHead(producer, length, item, isFirst, wish, log.kindAt(position), log.timeMsAt(position))
+  const claim = claimHead(producer, length, item, wish, log.kindAt(position), log.timeMsAt(position))
+  if (claim < 0) return false
   copyBytes(log.bytes, log.offsetAt(position), producer.memory.bytes, claim + UPDATE_FIELDS, log.lengthAt(position))
   producer.commit(REPLICA_ENTRY, length)
+  return true
 }
 
 /** Where the newest `historyMax` updates of a log begin, as many as `bytesMax` holds. */
@@ -170,24 +159,9 @@ function firstSent(log: ItemLog, historyMax: number, bytesMax: number): number {
   return first
 }
 
-function bytesFrom(log: ItemLog, first: number): number {
-  let bytes = 0
-  for (let at = first; at < log.end; at++) bytes += log.lengthAt(at) + ENTRY_EXTRA_BYTES
-  return bytes
-}
-
 function behindField(bytes: Buffer, at: number): number {
   const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
   return at + FIELD_HEADER + (length === NULL_LENGTH ? 0 : length)
-}
-
-/** Whether records of so many bytes find room one behind the other; where not, asks to be woken when there is some. */
-function hasRoomFor(producer: RecordProducer, bytes: number): boolean {
-  const isRoom = () =>
-    producer.capacity - ((producer.position() - producer.consumed()) | 0) >= bytes + producer.recordBytesMax
-  if (isRoom()) return true
-  producer.awaitRoom()
-  return isRoom()
 }
 
 /** `length` below 0 is null. Returns the offset behind. */

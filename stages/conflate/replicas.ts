@@ -4,7 +4,7 @@
  *
  * Policy when a peer's queue is full: block. The update stays in its feed's lane, so backpressure reaches the source and
  * no replica misses anything. Peers' lanes and all control are drained whatever is full, so two cores cannot wait for
- * each other.
+ * each other. A whole state may be larger than a queue: it crosses as there is room, and the item's updates wait meanwhile.
  *
  * Invariant: a replica gets REPLICA (the whole state) first, then every update in order, until it is UNBOUND. Each
  * wish for one has a number, which its REPLICA repeats: what answers an earlier wish for the same name is not taken.
@@ -22,7 +22,6 @@ import {
   NULL_FIELD,
   REPLICA,
   REPLICA_FIELDS,
-  REPLICA_HAS_ROWS,
   REPLICA_IS_KNOWN,
   REPLICA_IS_STALE,
   REPLICA_STALE,
@@ -59,6 +58,7 @@ export class Replicas {
     const replicas = item.replicas
     for (let i = 0; i < replicas.length; i++) {
       const peer = this.#peers[replicas[i]!]!
+      if (peer.sending === item) return false
       if (peer.owed.has(item)) continue
       if (!this.#bindFields(peer, lane, memory, offset, length)) return false
       const claim = claimOrAwait(peer.data, length)
@@ -82,6 +82,7 @@ export class Replicas {
     const replicas = item.replicas
     for (let i = 0; i < replicas.length; i++) {
       const peer = this.#peers[replicas[i]!]!
+      if (peer.sending === item) return false
       if (peer.owed.has(item)) continue
       const claim = claimOrAwait(peer.data, 8)
       if (claim < 0) return false
@@ -118,6 +119,7 @@ export class Replicas {
       peer.data.commit(UNBOUND, 4)
     }
     peer.owed.delete(item)
+    if (peer.sending === item) peer.sending = null
     item.replicas.splice(at, 1)
     item.replicaWishes.splice(at, 1)
     return true
@@ -216,25 +218,36 @@ export class Replicas {
     peer.data.commit(type, length)
   }
 
+  /** Sends all of an item, or goes on with it; false when the queue has no room for what is left. */
   #sendWhole(peer: PeerLink, item: Item, wish: number, nowMs: number): boolean {
-    const producer = peer.data
-    const content = JSON.stringify(item.name).slice(1, -1)
+    if (peer.sending !== item && !this.#beginWhole(peer, item)) return false
+    if (!this.#parts.send(peer, item, wish) || !this.#sendState(peer, item, wish, nowMs)) return false
+    peer.sending = null
+    return true
+  }
+
+  #beginWhole(peer: PeerLink, item: Item): boolean {
     for (let i = 0; i < item.fieldCount; i++) if (!this.#bindField(peer, item.fieldIds[i]!)) return false
+    if (!this.#parts.bind(peer, item)) return false
+    const { data } = peer
+    const content = JSON.stringify(item.name).slice(1, -1)
+    const claim = claimOrAwait(data, 4 + textBytesMax(content))
+    if (claim < 0) return false
+    data.memory.words[claim >> 2] = item.id
+    data.commit(BIND_ITEM, 4 + writeText(data.memory, claim + 4, content))
+    peer.sending = item
+    return true
+  }
+
+  #sendState({ data }: PeerLink, item: Item, wish: number, nowMs: number): boolean {
     let length = REPLICA_FIELDS
     for (let i = 0; i < item.fieldCount; i++) length += FIELD_HEADER + Math.max(0, item.lengths[i]!)
-    if (!this.#parts.hasRoom(peer, item, length + 4 + textBytesMax(content))) return false
-    const bind = claimOrAwait(producer, 4 + textBytesMax(content))
-    if (bind < 0) return false
-    producer.memory.words[bind >> 2] = item.id
-    producer.commit(BIND_ITEM, 4 + writeText(producer.memory, bind + 4, content))
-    if (!this.#parts.send(peer, item, wish, length)) return false
-    const claim = claimOrAwait(producer, length)
+    const claim = claimOrAwait(data, length)
     if (claim < 0) return false
-    const { bytes, words, doubles } = producer.memory
+    const { bytes, words, doubles } = data.memory
     const word = claim >> 2
     words[word] = item.id
-    const rowFlag = (item.table?.count ?? 0) > 0 ? REPLICA_HAS_ROWS : 0
-    words[word + 1] = (item.isKnown ? REPLICA_IS_KNOWN : 0) | (item.isStale ? REPLICA_IS_STALE : 0) | rowFlag
+    words[word + 1] = (item.isKnown ? REPLICA_IS_KNOWN : 0) | (item.isStale ? REPLICA_IS_STALE : 0)
     words[word + 2] = wish
     words[word + 3] = item.fieldCount & FIELD_COUNT_MASK
     doubles[(claim >> 3) + 2] = item.timeMs
@@ -245,7 +258,7 @@ export class Replicas {
     for (let i = 0; i < item.fieldCount; i++) {
       at = writeField(bytes, at, item.fieldIds[i]!, this.#store.bytes, item.blockOffsets[i]!, item.lengths[i]!)
     }
-    producer.commit(REPLICA, length)
+    data.commit(REPLICA, length)
     return true
   }
 }

@@ -5,11 +5,11 @@
  * empties the table first.
  *
  * Outcomes: an operation without a good key or command is refused whole, with its code; one beyond a bound (rows of a table,
- * its bytes, rows of all tables, the store) changes the table as far as there is room, and is told. A value that is what it
- * was is no change.
+ * its bytes, rows of all tables, the store) changes the table as far as there is room, and is told; what was refused of it
+ * is marked in the record, so that logs and replicas have what the table has. A value that is what it was is no change.
  */
 
-import { FIELD_HEADER, NO_FIELD, NULL_FIELD } from '#src/codec/record.ts'
+import { FIELD_HEADER, NO_FIELD, NULL_FIELD, refuseField } from '#src/codec/record.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import { FilterValues } from '#src/domain/filter/filter-values.ts'
 import type { Item } from '#src/domain/item.ts'
@@ -49,6 +49,8 @@ export class Tables {
   #commandId = -1
   /** Of all tables. */
   rows = 0
+  /** Whether the operation that was applied last had room for its row. */
+  isCarriedOut = true
   /** By column: the position of the last operation that named it whole. */
   readonly #named: number[] = []
   // Of the operation at hand: where its key and command stand in the record.
@@ -117,6 +119,7 @@ export class Tables {
     isSnapshot: boolean,
     position: number,
   ): FeedErrorCode | null {
+    this.isCarriedOut = true
     const table = this.begin(item)
     const isClear = this.#is(CLEAR, bytes)
     if (isClear || isSnapshot) {
@@ -135,11 +138,11 @@ export class Tables {
     }
     // The rows of a replica have been let in at its home.
     const isFull = table.count >= this.#settings.tableRowsMax || this.rows >= this.#settings.rowsMax
-    if (!isThere && !lane.isPeer && isFull) {
-      return 'FEED_ROWS_TOO_MANY'
-    }
+    this.isCarriedOut = isThere || lane.isPeer || !isFull
+    if (!this.isCarriedOut) return 'FEED_ROWS_TOO_MANY'
     const row = table.ensure(bytes, this.#keyAt, this.#keyLength)
-    if (row === ROWS_NO_ROOM) return 'FEED_STORE_FULL'
+    this.isCarriedOut = row !== ROWS_NO_ROOM
+    if (!this.isCarriedOut) return 'FEED_STORE_FULL'
     if (!isThere) this.rows++
     return this.#put(lane, item, table, row, bytes, start, end, !isThere || this.#is(ADD, bytes), isThere, position)
   }
@@ -181,12 +184,15 @@ export class Tables {
       at += FIELD_HEADER
       if (fieldId >= 0 && fieldId !== this.#keyId && fieldId !== this.#commandId) {
         const column = table.columnOf(fieldId, index)
-        if (column === NO_COLUMN) refused = 'FEED_FIELDS_TOO_MANY'
-        else if (!table.holds(column, row, bytes, at, length)) {
-          if (table.put(column, row, bytes, at, length, position)) changed++
-          else refused = 'FEED_STORE_FULL'
+        const isHeld = column !== NO_COLUMN && table.holds(column, row, bytes, at, length)
+        const isPut = column !== NO_COLUMN && !isHeld && table.put(column, row, bytes, at, length, position)
+        if (isHeld || isPut) {
+          if (isPut) changed++
+          if (isWhole) this.#named[column] = position
+        } else {
+          refused = column === NO_COLUMN ? 'FEED_FIELDS_TOO_MANY' : 'FEED_STORE_FULL'
+          refuseField(bytes, at - FIELD_HEADER)
         }
-        if (isWhole && column !== NO_COLUMN) this.#named[column] = position
       }
       at += Math.max(0, length)
     }

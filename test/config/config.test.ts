@@ -135,12 +135,6 @@ test(
   /^valueBytesMax = 16 KiB \(default\), feedLineBytesMax = 16 KiB \(given\)/,
 )
 test('more fields than names', broken, { fieldNamesMax: 100 }, /more fields/)
-test(
-  'a table beyond a quarter of the ring between cores',
-  broken,
-  { coreThreads: 2, tableBytesMax: 8_388_608 },
-  /a table needs 8,388,608 bytes/,
-)
 test('a store below one item', broken, { valueStoreBytes: 2_097_152 }, /replaced whole needs 4 MiB/)
 test('a log below one update', broken, { rawLogBytes: 32_768 }, /does not fit the log/)
 test('memory of logs below one log', broken, { rawStoreBytes: 65_535 }, /does not fit the memory for all logs/)

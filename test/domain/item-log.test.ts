@@ -56,6 +56,12 @@ test('[I3] while both bounds leave room nothing is pushed out', t => {
   t.deepEqual([log.first, log.end], [1, 11])
 })
 
+test('[I3] a log that has room, but in two pieces, grows and pushes nothing out (found: it did)', t => {
+  const log = new ItemLog(4_096, 4, new RawBudget(1 << 20))
+  for (const [i, length] of [250, 250, 250, 200, 260].entries()) log.append(ENTRY_UPDATE, length, i, i)
+  t.deepEqual([log.first, log.end], [1, 5])
+})
+
 test('[I3] an entry without bytes has a place of its own: it is pushed out in its turn', t => {
   const log = new ItemLog(4, 100, new RawBudget(1 << 20))
   for (let i = 0; i < 4; i++) log.append(ENTRY_STALE, 0, i, i)

@@ -174,7 +174,10 @@ export class FeedActor implements LineSource {
       return this.#send(`{"item":${JSON.stringify(item)},"deleted":true${time}}`, truth, false, lineEnd)
     }
     if (this.#choices.tables.has(item) && !random.chance(0.05)) {
-      return this.#sendRow(item, this.#operation(), random.chance(0.02), timeMs, lineEnd)
+      for (let count = random.pick([0, 0, 3, 5]), key = this.#key(); count > 0; count--) {
+        this.#sendRow(item, this.#operation(key), false, timeMs, '\n')
+      }
+      return this.#sendRow(item, this.#operation(this.#key()), random.chance(0.02), timeMs, lineEnd)
     }
     const isSnapshot = random.chance(0.1)
     const names = shuffled(random, this.#fields).slice(0, 1 + random.int(this.#fieldsMax))
@@ -198,14 +201,14 @@ export class FeedActor implements LineSource {
     }
   }
 
-  #operation(): [string, Value][] {
+  #operation(key: string): [string, Value][] {
     const random = this.#random
     if (random.chance(0.02)) return [['command', 'CLEAR']]
     if (random.chance(0.01)) return [['command', 'ADD'], ...this.#row()]
-    if (random.chance(0.01)) return [['key', this.#key()], ...this.#row()]
-    const command = random.pick(['ADD', 'UPDATE', 'UPDATE', 'DELETE'])
+    if (random.chance(0.01)) return [['key', key], ...this.#row()]
+    const command = random.pick(['ADD', 'UPDATE', 'UPDATE', 'DELETE', 'DELETE'])
     const head: [string, Value][] = [
-      ['key', this.#key()],
+      ['key', key],
       ['command', command],
     ]
     return command === 'DELETE' ? head : [...head, ...this.#row()]

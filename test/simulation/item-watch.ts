@@ -173,9 +173,8 @@ export class ItemWatch {
     const { state, isStale, events } = this.#item
     if (this.#lost > 0) this.#passLostBare()
     const places = this.#stateAt >= 0 ? [] : (this.#places ?? [this.#start])
-    const isUntold = (place: number) => events.some((event, at) => at > place && isPublished(event, this.#sight))
     assert.ok(
-      places.some(place => !isUntold(place)),
+      places.some(place => this.#nextUpdate(place) < 0),
       `${label}: stands at ${places.join()} of ${events.length}, state at ${this.#stateAt}, and all updates have come`,
     )
     if (this.isStale !== null) assert.equal(this.isStale, state !== null && isStale, `${label}: stale`)
@@ -319,8 +318,7 @@ export class ItemWatch {
 
   #nextUpdate(place: number): number {
     const { events } = this.#item
-    for (let next = place + 1; next < events.length; next++) if (isPublished(events[next]!, this.#sight)) return next
-    return -1
+    return events.findIndex((event, at) => at > place && isPublished(event, this.#sight))
   }
 
   #takeLost(lost: number): void {
@@ -396,7 +394,8 @@ export class ItemWatch {
     const isBare = isLogged(this.#sight) && this.#sight.filter !== null
     const isIdle = (this.isSetBack && this.#sight.mode === 'merge') || isBare || isLost
     assert.ok(this.fields !== null || this.#lost > 0 || isIdle, `${name}: deleted before its first snapshot`)
-    if (this.#sight.mode === 'distinct' && this.#isAfterLost) {
+    if (isBare && this.#lost > 0 && this.#places === null) this.#passLostBare()
+    if (this.#isAfterLost) {
       // Where it stands is not changed by what the marks came to.
     } else if (isLogged(this.#sight) && this.#lost === 0 && (this.#places !== null || !isBare)) {
       const next = this.#nextPlaces(event => event.kind === 'deleted')

@@ -21,7 +21,7 @@ import { checkFlush, readFlush } from './flush-record.ts'
 import { isLogged, isPublished, isSameState, passes, projected, rowsShown } from './model.ts'
 import type { ClientRequest } from './requests.ts'
 import { SessionLedger, type TableState } from './session-ledger.ts'
-import { readFlushText, type StreamRecord } from './stream-reader.ts'
+import { isUpdate, readFlushText, type StreamRecord } from './stream-reader.ts'
 import type { Start } from './subscription-life.ts'
 import type { Truth } from './taps.ts'
 import type { SessionWish, SubscriptionWish, Transport } from './wishes.ts'
@@ -105,8 +105,11 @@ export class SessionBook {
     merger.begin = (view, interest, number, receivedMs, isNew = false) => {
       begin(view, interest, number, receivedMs, isNew)
       const { name } = view.item
-      const stands = this.merging ?? this.#deps.stands[core]!.get(name) ?? -1
-      const place = Math.min(stands, this.#deps.truth.item(name).events.length)
+      const { events } = this.#deps.truth.item(name)
+      // A home that has forgotten an item knows nothing of what it was.
+      const unknown = homeOf(name, this.#deps.config.coreThreads) === core ? events.length - 1 : -1
+      const stands = this.merging ?? this.#deps.stands[core]!.get(name) ?? unknown
+      const place = Math.min(stands, events.length)
       const { position } = merger
       const count = view.seq - interests.sentSeqs[interest]!
       const history =
@@ -173,6 +176,11 @@ export class SessionBook {
       say(`core ${core}: flush to ${key}, ${ledger.session.id}: ${flush.text.replaceAll('\n', ' ')}`)
       checkFlush(flush, records, inFlight[edge]!, config.windowBytes, config.flushBytesMax)
       for (const [record] of records) this.#checkNewest(ledger, record)
+      const counted = records.map(([record]) => record).filter(each => isUpdate(each) || each.lost !== undefined)
+      for (const own of Map.groupBy(counted, ({ sub = 0, item }) => `${sub} ${item}`).values()) {
+        const { wish } = ledger.lifeOf(own[0]!.sub ?? 0)
+        if (wish.mode === 'distinct') this.#checkKept(ledger, wish, own)
+      }
       ledger.onFlush(records, position, flush.length, clock.nowMs(), this.#tablesOf(ledger, records))
       const positions = this.#positions.get(key)
       if (positions === undefined) this.#positions.set(key, [position])
@@ -256,6 +264,28 @@ export class SessionBook {
       }
       assert.equal(count, expected, `${name}: updates in the history of ${JSON.stringify(wish)}, at ${place}`)
     })
+  }
+
+  /** Of distinct mode: what is kept is what the buffer and the log hold, and no less is told as lost. */
+  #checkKept({ session, core }: SessionLedger, wish: SubscriptionWish, records: readonly StreamRecord[]): void {
+    const { interests } = this.#cores[core]!.conflate
+    const { sub = 0, item: name } = records[0]!
+    for (let interest = session.first; interest < session.end; interest++) {
+      const view = interests.views[interest]!
+      if (interests.ids[interest] !== sub || view.item.name !== name) continue
+      const kept = records.filter(isUpdate).length + view.seq - interests.sentSeqs[interest]!
+      const log = view.item.log!
+      const { events } = this.#deps.truth.item(name)
+      let held = 0
+      for (let at = log.end - 1, q = this.#deps.stands[core]!.get(name) ?? -1; at >= log.first && q >= 0; at--, q--) {
+        const isState = at === 0 && log.kindAt(0) === ENTRY_SNAPSHOT
+        if (isState ? passes(wish, events[q]!.state) : isPublished(events[q]!, wish)) held++
+      }
+      const room = Math.min(wish.bufferSize === 0 ? held : wish.bufferSize, held)
+      const isLost = records.some(({ lost }) => lost !== undefined)
+      const label = `${session.id}: ${kept} of ${name} are kept, where ${room} find room`
+      assert.ok(isLost ? kept === room : kept <= room, label)
+    }
   }
 
   /** Tables that the flush is about. */

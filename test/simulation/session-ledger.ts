@@ -60,7 +60,8 @@ export interface TableState extends TableHad {
 interface Begun {
   readonly life: SubscriptionLife
   readonly item: ModelItem
-  readonly start: Start
+  readonly place: number
+  readonly hasSnapshot: boolean
   /** Of distinct mode: as many updates the history has. */
   readonly historyCount: number
 }
@@ -206,19 +207,19 @@ export class SessionLedger {
     const hasSnapshot = (hasEnd && item.settings.hasSnapshot) || isNew
     const start = { position, place, hasSnapshot, hasEnd, history }
     life.begin(name, start)
-    this.#begun.push({ life, item, start, historyCount })
+    this.#begun.push({ life, item, place, hasSnapshot: start.hasSnapshot, historyCount })
   }
 
   #countBegun(): void {
-    for (const { life, item, start, historyCount } of this.#begun.splice(0)) {
-      const event = item.events[start.place]
+    for (const { life, item, place, hasSnapshot, historyCount } of this.#begun.splice(0)) {
+      const event = item.events[place]
       if (event === undefined || event.state === null) {
         assert.equal(historyCount, 0, `${item.name} is not known and has no history`)
       } else if (life.wish.mode === 'command') {
         this.#published += rowsShown(event.rows, life.wish).size
       } else if (life.wish.mode === 'distinct') {
         this.#published += historyCount
-      } else if (start.hasSnapshot && passes(life.wish, event.state)) {
+      } else if (hasSnapshot && passes(life.wish, event.state)) {
         this.#published++
       }
     }
@@ -326,18 +327,19 @@ export class SessionLedger {
     const lostItems = new Set<string>()
     let lostUpdates = 0
     const rowsSent = new Set<string>()
-    const clearedItems = new Set<string>()
+    // What was sent in parts goes on no more.
+    const endedParts = new Set<string>()
     let rowsDueMax = 0
     for (const [record, json] of data) {
-      const { sub = 0, item, lost, command, cleared } = record
+      const { sub = 0, item, lost, command, cleared, deleted } = record
       assert.ok(item !== undefined, `session ${id}: behind data there is ${json}`)
       if (lost !== undefined) {
         lostUpdates += lost
         lostItems.add(`${sub} ${item}`)
       }
       const life = this.lifeOf(sub)
+      if (cleared === true || deleted === true) endedParts.add(`${sub} ${item}`)
       if (cleared === true) {
-        clearedItems.add(`${sub} ${item}`)
         const place = tables.find(each => each.sub === sub && each.item === item)!.place
         const rows = this.#truth.item(item).events[place]?.rows
         rowsDueMax += rows === undefined ? 0 : rowsShown(rows, life.wish).size
@@ -354,7 +356,7 @@ export class SessionLedger {
     for (const { sub, item, isCut } of tables) {
       const key = `${sub} ${item}`
       const isGoingOn = this.#cut.has(key)
-      const isTurn = rowsSent.has(key) || (isGoingOn && !clearedItems.has(key))
+      const isTurn = rowsSent.has(key) || (isGoingOn && !endedParts.has(key))
       if (isTurn) this.lifeOf(sub).onUpdateSent(this.#truth.item(item), nowMs, isGoingOn, !isCut)
     }
     this.#countTablesAnew(rowsDueMax)

@@ -32,9 +32,9 @@ for (let group = 0; group < (GROUP_SEEDS === 1 ? 1 : GROUPS); group++) {
   })
 }
 
-for (const { title, seed } of REGRESSIONS) {
+for (const { title, seed, hasModes = false } of REGRESSIONS) {
   test(`[P24] ${title} (seed ${seed})`, t => {
-    t.is(simulate(seed).seed, seed)
+    t.is(simulate(seed, hasModes).seed, seed)
   })
 }
 

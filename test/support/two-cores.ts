@@ -5,7 +5,16 @@
 
 import { FeedLineParser, LINE_DELETE } from '#src/codec/feed-line.ts'
 import { NameTable } from '#src/codec/name-table.ts'
-import { BIND, CONTROL_TEXT, FEED_UP, FLUSH, FLUSH_CONNECTIONS, textBytesMax, writeText } from '#src/codec/record.ts'
+import {
+  BIND,
+  CLOSE,
+  CONTROL_TEXT,
+  FEED_UP,
+  FLUSH,
+  FLUSH_CONNECTIONS,
+  textBytesMax,
+  writeText,
+} from '#src/codec/record.ts'
 import { makeConfig } from '#src/config/check.ts'
 import type { Config } from '#src/config/config.ts'
 import { homeOf } from '#src/domain/home.ts'
@@ -102,28 +111,38 @@ export class TwoCores {
   }
 
   open(core: number, slot: number, items: readonly string[], wish: StreamWish = {}): void {
+    this.#tell(core, BIND, slot, JSON.stringify(bindText(slot, 1, { items, ...wish })))
+  }
+
+  close(core: number, slot: number): void {
+    this.#tell(core, CLOSE, slot, '')
+  }
+
+  #tell(core: number, type: number, slot: number, text: string): void {
     const { producer } = this.#controls[core]!
-    const text = JSON.stringify(bindText(slot, 1, { items, ...wish }))
     const claim = producer.claim(CONTROL_TEXT + textBytesMax(text))
     producer.memory.words[claim >> 2] = slot
     producer.memory.words[(claim >> 2) + 1] = 1
-    producer.commit(BIND, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
+    producer.commit(type, CONTROL_TEXT + writeText(producer.memory, claim + CONTROL_TEXT, text))
     producer.publish()
   }
 
   /** Turns of both until there is nothing to do, `ms` later. */
   settle(ms = 0): void {
     this.clock.advance(ms)
+    while (this.turn() > 0);
+  }
+
+  /** A turn of each. Returns how much they did. */
+  turn(): number {
     const nowMs = this.clock.nowMs()
-    let done = 1
-    while (done > 0) {
-      done = 0
-      for (const core of CORES) {
-        done += this.#wheels[core]!.advance(nowMs)
-        for (const stage of this.cores[core]!.stages) done += stage.work(nowMs)
-        this.cores[core]!.publish()
-      }
+    let done = 0
+    for (const core of CORES) {
+      done += this.#wheels[core]!.advance(nowMs)
+      for (const stage of this.cores[core]!.stages) done += stage.work(nowMs)
+      this.cores[core]!.publish()
     }
+    return done
   }
 
   /** The records that have come from a core, whoever they are for; they count as taken at once. */

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 
 import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
 import { M } from '#src/metrics/names.ts'
-import type { CoreBench } from '#test/support/core-bench.ts'
+import { type CoreBench, recordsOf } from '#test/support/core-bench.ts'
 import { data, ID, type Line, setUp } from '#test/support/core-client.ts'
 import { Random, seedOr } from '#test/support/random.ts'
 
@@ -199,6 +199,41 @@ test('[MO3] marks alone that fell off are told as what they came to, once (found
     data(client.handleAll()).flatMap(({ fields, deleted }) => fields?.id ?? deleted ?? []),
     [true, '2'],
   )
+})
+
+test('[MO3] a deletion that a client was set back behind is told when it falls off (found: it was not)', t => {
+  const { bench, client } = setUp({ itemRules: JSON.stringify([{ items: 'T', logUpdates: 3 }]) })
+  bench.open(0, 1, { items: ['T'], mode: 'distinct' })
+  client.handleAll()
+  trade(bench, 0)
+  client.handleAll()
+  bench.feed({ item: 'T', deleted: true })
+  trade(bench, 1)
+  client.receive()
+  client.breakOff()
+  // It is set back, and the log goes on before its flush.
+  client.generation++
+  bench.open(0, client.generation, { resume: { session: ID, position: client.handled } })
+  for (const id of [2, 3, 4]) trade(bench, id)
+  t.deepEqual(
+    data(client.handleAll()).flatMap(({ lost, deleted, fields }) => lost ?? deleted ?? fields?.id ?? []),
+    [1, true, '2', '3', '4'],
+  )
+})
+
+test('[MO3] of what several get alike who has a smaller buffer is told what it has no room for', t => {
+  const { bench, client } = setUp()
+  trade(bench, 0)
+  bench.settle()
+  bench.open(0, 1, { items: ['T'], mode: 'distinct' })
+  bench.open(1, 1, { items: ['T'], mode: 'distinct', bufferSize: 2 })
+  client.handleAll()
+  for (let id = 1; id <= 5; id++) trade(bench, id)
+  bench.settle()
+  const told = bench.takeAll().map(({ slots, text }) => [slots, idsOf(recordsOf(text))] as const)
+  const of = (slot: number) => told.filter(([slots]) => slots.includes(slot)).flatMap(([, ids]) => ids)
+  t.deepEqual(of(0), ['1', '2', '3', '4', '5'])
+  t.deepEqual(of(1), ['lost 3', '4', '5'])
 })
 
 test('[MO4] whatever breaks and however slow it is, each update comes once, in order, or is told as lost', t => {

@@ -2,6 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava'
 
+import { FEED_DOWN, FEED_UP } from '#src/codec/record.ts'
 import { Subscription } from '#src/domain/subscription.ts'
 import { waitingOf } from '#src/domain/waiting.ts'
 import { M } from '#src/metrics/names.ts'
@@ -77,6 +78,20 @@ test('[MO21] a snapshot of raw mode has the newest values, also those of what di
   t.deepEqual(fieldsOf(0), [first])
   bench.feed({ item: 'A', fields: { ask: '2' } })
   t.deepEqual(fieldsOf(1), [{ ...first, ask: '2' }])
+})
+
+test('[MO21] in raw mode a mark that fell off is told, also while the item does not pass (found: it was not)', t => {
+  const { bench, client } = setUp({ itemRules: JSON.stringify([{ items: 'A', logUpdates: 1 }]) })
+  bench.feedLife(FEED_UP, 1)
+  bench.feed({ item: 'A', fields: { bid: '6', venue: 'x' } }, 1)
+  bench.settle()
+  bench.open(0, 1, { items: ['A'], mode: 'raw', filter: FILTER })
+  client.handleAll()
+  bench.feed({ item: 'A', fields: { bid: '1' } }, 1)
+  bench.feedLife(FEED_DOWN, 1)
+  t.deepEqual(data(client.handleAll()), [{ item: 'A', stale: true }])
+  bench.feed({ item: 'A', fields: { bid: '2' } })
+  t.deepEqual(data(client.handleAll()), [{ item: 'A', stale: false }])
 })
 
 test('[MO21] in raw and distinct mode an update is held against the filter by its own values', t => {

@@ -13,6 +13,7 @@ import { TimingWheel } from '#src/time/timing-wheel.ts'
 import { LaneLink } from '#stages/conflate/links.ts'
 import { Logs } from '#stages/conflate/logs.ts'
 import { Merger } from '#stages/conflate/merge.ts'
+import { ReplicaIntake } from '#stages/conflate/replica-intake.ts'
 import { Tables } from '#stages/conflate/tables.ts'
 import { bareSession } from '#test/support/bare-session.ts'
 import { newItem } from '#test/support/items.ts'
@@ -21,12 +22,14 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   const metrics = new ThreadMetrics(countersOf(createCounters(BLOCK_SLOTS)))
   const store = new ValueStore(1 << 16)
   const table = new Interests()
+  const logs = new Logs(1 << 16, store)
+  const tables = new Tables(makeConfig(), new FieldTable(8), store, () => 1)
   const merger = new Merger({
     interests: table,
     fields: new FieldTable(8),
     store,
-    logs: new Logs(1 << 16, store),
-    tables: new Tables(makeConfig(), new FieldTable(8), store, () => 1),
+    logs,
+    tables,
     wheel: new TimingWheel(0),
     metrics,
     fieldsMax: 8,
@@ -57,7 +60,8 @@ test('[I11] a replica that comes gives its snapshot to everybody who waits for i
   words.set([0, REPLICA_IS_KNOWN, 0, 1], claim >> 2)
   doubles.set([Number.NaN, 5, 12, 20], (claim >> 3) + 2)
   bytes.set([4, 0, 3, 0, 0x31, 0x2e, 0x35], claim + REPLICA_FIELDS)
-  merger.replica(lane, item, producer.memory, claim)
+  const intake = new ReplicaIntake({ interests: table, store, logs, tables, metrics, merger, onKnown: () => {} }, lane)
+  intake.take(item, producer.memory, claim)
 
   t.deepEqual([item.isKnown, item.seq, item.rawSeq, item.fieldIds[0], view.seq], [true, 12, 20, 7, 12])
   t.is(store.bytes.toString('latin1', item.blockOffsets[0], item.blockOffsets[0]! + item.lengths[0]!), '1.5')
