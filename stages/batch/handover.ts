@@ -84,8 +84,8 @@ export class Handover {
     const conflated = isSent ? published - 1 : published
     if (conflated > 0) this.#countConflated(session, conflated)
     positions[interest] = view.end
-    if (view.hasFunctions) this.#cut(view, interest)
     this.#setSent(session, view, interest)
+    if (view.hasFunctions) this.#standBehind(session, view, interest)
     // A mark alone is no update: the next one need not wait for it.
     const limit = limits[interest]!
     if (limit !== null && published > 0 && isSent) limit.nextTurnMs = nowMs + limit.intervalMs
@@ -174,6 +174,21 @@ export class Handover {
     }
     const kept = (flags[interest]! & (KEPT_FLAGS | UNSURE | SNAPSHOT_DUE)) | (session.codec === TERSE ? DEFINED : 0)
     flags[interest] = kept | (item.isKnown ? HAS_ITEM : 0) | (parts.isStaleTold[member] === 1 ? STALE_TOLD : 0)
+  }
+
+  /**
+   * What its fields' functions came to has been told. Where the item does not pass the filter it is told when it does again:
+   * so much this flush has left behind.
+   */
+  #standBehind(session: Session, view: View, interest: number): void {
+    if (view.isIn) {
+      this.#cut(view, interest)
+      return
+    }
+    const { flags, leftAt } = this.#interests
+    session.hasLeft = true
+    flags[interest]! |= LEFT
+    leftAt[interest] = this.position
   }
 
   /** It stands behind all updates of the item's functions. */

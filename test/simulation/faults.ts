@@ -6,6 +6,7 @@
  */
 
 import { type Config, defaultConfig } from '#src/config/config.ts'
+import type { StretchFunction } from '#src/domain/merge-function.ts'
 import { Random } from '../support/random.ts'
 import type { ModelSettings, Sight } from './model.ts'
 import type { Transport } from './wishes.ts'
@@ -121,8 +122,8 @@ function choosePlay(random: Random, hasModes: boolean): Play {
   }
 }
 
-/** `hasModes`: false makes of a seed what it was before there were more modes than merge and raw. */
-export function chooseSurroundings(random: Random, hasModes: boolean): Surroundings {
+/** What merge functions there are is decided apart. `hasModes`: false makes of a seed what it was before there were more modes than merge and raw. */
+export function chooseSurroundings(random: Random, hasModes: boolean, functions: Random): Surroundings {
   const play = choosePlay(random, hasModes)
   const isSingle = random.chance(0.2)
   const windowBytes = random.pick([700, 1_500, 4_000])
@@ -177,7 +178,7 @@ export function chooseSurroundings(random: Random, hasModes: boolean): Surroundi
     steps: 150 + random.int(350),
     stepMsMax: random.pick([4, 10, 40]),
   }
-  return hasModes ? withModes(random, surroundings) : { ...surroundings, choices: plainItems(surroundings) }
+  return hasModes ? withModes(random, surroundings, functions) : { ...surroundings, choices: plainItems(surroundings) }
 }
 
 const MODES = ['merge', 'raw', 'distinct', 'command'] as const
@@ -194,6 +195,7 @@ interface Rule {
   readonly snapshot?: boolean
   readonly history?: number
   readonly logUpdates?: number
+  readonly merge?: Readonly<Record<string, StretchFunction>>
 }
 
 /** A history that nobody has set. */
@@ -207,16 +209,21 @@ function settingsOf(rule: Rule, { rawLogUpdates }: Config): ModelSettings {
     hasSnapshot: snapshot,
     historyMax: history ?? HISTORY_DEFAULT,
     keepsLog: (history ?? 0) > 0,
+    functions: new Map(Object.entries(rule.merge ?? {})),
   }
 }
 
-function withModes(random: Random, plain: Omit<Surroundings, 'choices'>): Surroundings {
+function withModes(random: Random, plain: Omit<Surroundings, 'choices'>, functions: Random): Surroundings {
+  const hasFunctions = functions.chance(0.5)
   const hasRules = random.chance(0.6)
   const tables = new Set(plain.items.filter(() => random.chance(0.4)))
   const settings = new Map<string, ModelSettings>()
   const rules: object[] = []
   for (const name of plain.items) {
-    const rule = hasRules && random.chance(0.7) ? randomRule(random, tables.has(name), plain.config) : {}
+    const drawn = hasRules && random.chance(0.7) ? randomRule(random, tables.has(name), plain.config) : {}
+    const mayMerge = hasFunctions && !tables.has(name) && drawn.table !== true
+    const rule =
+      mayMerge && functions.chance(0.6) ? { ...drawn, merge: randomFunctions(functions, plain.fields) } : drawn
     settings.set(name, settingsOf(rule, plain.config))
     if (Object.keys(rule).length > 0) rules.push({ items: random.chance(0.5) ? name : [name, 'none*'], ...rule })
   }
@@ -241,6 +248,21 @@ function randomRule(random: Random, isTable: boolean, { rawLogUpdates }: Config)
     ...(random.chance(0.3) ? { logUpdates: Math.min(rawLogUpdates, random.pick([1, 3, 8])) } : {}),
   }
 }
+
+function randomFunctions(random: Random, fields: readonly string[]): Record<string, StretchFunction> {
+  const chosen = fields.filter(() => random.chance(0.5))
+  return Object.fromEntries(
+    (chosen.length > 0 ? chosen : fields.slice(0, 1)).map(name => [name, random.pick(FUNCTIONS)]),
+  )
+}
+
+/** Of a seed: what decides about its merge functions. */
+export function functionsOf(seed: number): Random {
+  return new Random(seed ^ FUNCTIONS_SALT)
+}
+
+const FUNCTIONS: readonly StretchFunction[] = ['first', 'min', 'max', 'sum', 'sum', 'sum', 'count']
+const FUNCTIONS_SALT = 0x5eed_f0c5
 
 /** Some seeds go on as they were before there were more modes than merge and raw. */
 export function hasModesOf(seed: number): boolean {

@@ -45,6 +45,7 @@ const WORDS = [
 const NUMBERS = ['1', '1.50', '-0.001', '1e9', '7.611'] as const
 const ROW_VALUES = ['1', '1.0', '2.5', '10', '-3', '7.611', '500', 'x', 'bid', '', null] as const
 const CORE_CODES = ['FEED_ROWS_TOO_MANY', 'FEED_KEY_MISSING', 'FEED_COMMAND_INVALID']
+const NO_FUNCTIONS = new Map<string, never>()
 const BAD_LINES = [
   'nonsense',
   '{"item":',
@@ -275,6 +276,9 @@ export class FeedActor implements LineSource {
   #onError({ line, code }: { line: number; code: string }): void {
     const sent = this.lines[line - 1]
     assert.ok(sent !== undefined, `${this.name}: error ${code} for line ${line} of ${this.lines.length}`)
+    // A function refuses what it cannot take, and the rest of the line counts.
+    const { functions } = this.#choices.settings.get(sent.truth?.item ?? '') ?? { functions: NO_FUNCTIONS }
+    if (code === 'FEED_VALUE_INVALID' && functions.size > 0) return
     // An item that has all its fields refuses a further one; the rest of the line counts.
     if (code === 'FEED_FIELDS_TOO_MANY') return
     // A table refuses rows that are too many, and what is no operation on a row.

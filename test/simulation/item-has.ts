@@ -16,4 +16,5 @@ export interface Has {
   readonly isStale: boolean | null
   readonly updates: number
   readonly lostTotal: number
+  readonly functionBase: number | null
 }

@@ -15,8 +15,10 @@
  */
 
 import assert from 'node:assert/strict'
+import { FunctionWatch } from './function-watch.ts'
 import type { Has } from './item-has.ts'
 import {
+  hasFunctions,
   type ItemEvent,
   isLogged,
   isPublished,
@@ -26,8 +28,10 @@ import {
   projected,
   type Sight,
   type State,
+  shownAsIs,
   type Value,
 } from './model.ts'
+import { PublishedCounts } from './published-counts.ts'
 import { eventsText, isRecordOf, isSameTime } from './record-fit.ts'
 import type { StreamRecord } from './stream-reader.ts'
 import type { Start } from './subscription-life.ts'
@@ -38,9 +42,9 @@ export class ItemWatch {
   /** Before this event nothing may be told. */
   readonly #start: number
   readonly start: Start
+  readonly functions: FunctionWatch | null
   readonly #logEventsMin: number
-  /** By event: how many up to it, itself included, were published to the view. */
-  readonly #counts: number[] = []
+  readonly #published: PublishedCounts
   #places: readonly number[] | null = null
   #seq = -1
   /** What the last `lost` told, until the snapshot behind it. */
@@ -67,8 +71,10 @@ export class ItemWatch {
   /** `logEventsMin`: as many of the newest events are in the item's log at least. */
   constructor(item: ModelItem, sight: Sight, start: Start, logEventsMin: number) {
     this.start = start
+    this.functions = hasFunctions(item, sight) ? new FunctionWatch(item, sight, start) : null
     this.#item = item
     this.#sight = sight
+    this.#published = new PublishedCounts(item, sight)
     this.#start = start.place
     this.#logEventsMin = logEventsMin
     const first = item.events[start.place]
@@ -122,6 +128,7 @@ export class ItemWatch {
       isStale: this.isStale,
       updates: this.updates,
       lostTotal: this.lostTotal,
+      functionBase: this.functions?.base ?? null,
     }
   }
 
@@ -139,6 +146,7 @@ export class ItemWatch {
     this.isStale = has.isStale
     this.updates = has.updates
     this.lostTotal = has.lostTotal
+    this.functions?.putBack(has.functionBase)
     this.isSetBack = true
   }
 
@@ -159,7 +167,7 @@ export class ItemWatch {
     if (isLogged(this.#sight) && (this.#sight.mode === 'distinct' || this.#sight.filter !== null)) {
       return this.#checkAllCame(label)
     }
-    const truth = passes(this.#sight, state) ? projected(state!, this.#sight.fields) : null
+    const truth = passes(this.#sight, state) ? shownAsIs(this.#item, this.#sight, state!) : null
     if (this.#isPartial && truth !== null) {
       const untold = new Set(events.slice(this.#start + 1).flatMap(event => [...event.changed]))
       for (const name of truth.keys()) if (!untold.has(name) && !this.fields!.has(name)) truth.delete(name)
@@ -225,12 +233,13 @@ export class ItemWatch {
     const isGapKnown = this.#seq >= 0
     if (this.#lost > 0 && before !== null && isGapKnown)
       assert.equal(gap, this.#lost, `${this.#item.name}: the snapshot behind lost stands at its end`)
-    const wanted = before === null || !isGapKnown ? null : new Set(before.map(place => this.#countAt(place) + gap))
+    const wanted =
+      before === null || !isGapKnown ? null : new Set(before.map(place => this.#published.upTo(place) + gap))
     const from = before === null ? this.#start : Math.min(...before)
     const places: number[] = []
     for (let place = Math.max(0, from); place < events.length; place++) {
       const { state } = events[place]!
-      if (state === null || (wanted !== null && !wanted.has(this.#countAt(place)))) continue
+      if (state === null || (wanted !== null && !wanted.has(this.#published.upTo(place)))) continue
       if (this.#isAt(state)) places.push(place)
     }
     this.#settle(places, `seq ${seq} (gap ${gap})${isSnapshot ? ', a snapshot' : ''}`)
@@ -238,7 +247,7 @@ export class ItemWatch {
 
   /** Whether what the client has is the state, as far as it can know. */
   #isAt(state: State): boolean {
-    const seen = projected(state, this.#sight.fields)
+    const seen = shownAsIs(this.#item, this.#sight, state)
     if (!this.#isPartial) return isSameState(seen, this.fields!)
     return [...this.fields!].every(([name, value]) => seen.get(name) === value)
   }
@@ -267,7 +276,7 @@ export class ItemWatch {
       .map(place => [place, this.#nextUpdate(place)] as const)
       .filter(([place, next]) => {
         const between = events.slice(place + 1, Math.max(place + 1, next))
-        const isToldOfNone = this.#seq < 0 || !between.some(({ kind }) => kind === 'deleted')
+        const isToldOfNone = this.#seq < 0 || this.fields === null || !between.some(({ kind }) => kind === 'deleted')
         return next >= 0 && isToldOfNone && this.#isUpdateAt(events[next]!, record, told)
       })
       .map(([, next]) => next)
@@ -308,12 +317,8 @@ export class ItemWatch {
   }
 
   #nextShown(place: number): number {
-    const { events } = this.#item
-    for (let next = place + 1; next < events.length; next++) {
-      const event = events[next]!
-      if (event.kind !== 'update' || isPublished(event, this.#sight)) return next
-    }
-    return -1
+    const isShown = (event: ItemEvent) => event.kind !== 'update' || isPublished(event, this.#sight)
+    return this.#item.events.findIndex((event, at) => at > place && isShown(event))
   }
 
   #nextUpdate(place: number): number {
@@ -330,7 +335,7 @@ export class ItemWatch {
     this.#lost = lost
     // Who waited for the item and had nothing yet may have lost what came first.
     const from = this.#places === null ? this.#start : Math.min(...this.#places)
-    const published = this.#countAt(this.#item.events.length - 1) - (from < 0 ? 0 : this.#countAt(from))
+    const published = this.#published.upTo(this.#item.events.length - 1) - (from < 0 ? 0 : this.#published.upTo(from))
     assert.ok(lost <= published, `${this.#item.name}: lost ${lost}, of ${published} published`)
   }
 
@@ -346,9 +351,11 @@ export class ItemWatch {
     this.#isAfterLost = true
     if (this.#seq >= 0) this.#seq += lost
     if (this.#places === null) {
-      const since = this.#start < 0 ? 0 : this.#countAt(this.#start)
+      const since = this.#start < 0 ? 0 : this.#published.upTo(this.#start)
       const { events } = this.#item
-      this.#places = [...events.keys()].filter(place => place > this.#start && this.#countAt(place) - since >= left)
+      this.#places = [...events.keys()].filter(
+        place => place > this.#start && this.#published.upTo(place) - since >= left,
+      )
       return
     }
     let places = [...this.#places]
@@ -383,7 +390,7 @@ export class ItemWatch {
     assert.equal(this.#stateAt, -1, `${name}: the end of a snapshot whose first update has not come`)
     if (this.start.history === null || places === null) return
     assert.ok(
-      places.some(place => this.#countAt(place) >= this.#countAt(this.start.place)),
+      places.some(place => this.#published.upTo(place) >= this.#published.upTo(this.start.place)),
       `${name}: the end of a snapshot of which something has not come`,
     )
   }
@@ -421,8 +428,8 @@ export class ItemWatch {
   }
 
   #placesOf(kind: ItemEvent['kind'], from: number, gap: number): number[] {
-    const counts = this.#places!.map(place => this.#countAt(place) + gap)
-    const isAt = (place: number) => this.#seq < 0 || counts.includes(this.#countAt(place))
+    const counts = this.#places!.map(place => this.#published.upTo(place) + gap)
+    const isAt = (place: number) => this.#seq < 0 || counts.includes(this.#published.upTo(place))
     return [...this.#item.events.keys()].filter(
       place => place > from && this.#item.events[place]!.kind === kind && isAt(place),
     )
@@ -457,9 +464,9 @@ export class ItemWatch {
     const { events } = this.#item
     const from = Math.min(...this.#places!)
     if (events.length - from <= this.#logEventsMin) return []
-    const counts = this.#places!.map(place => this.#countAt(place))
+    const counts = this.#places!.map(place => this.#published.upTo(place))
     return [...events.keys()].filter(
-      place => place > from && fits(events[place]!) && counts.includes(this.#countAt(place)),
+      place => place > from && fits(events[place]!) && counts.includes(this.#published.upTo(place)),
     )
   }
 
@@ -473,14 +480,6 @@ export class ItemWatch {
       return isSameTime(record.time, events[at]!.timeMs)
     })
     assert.ok(fitting.length > 0, `${this.#item.name}: time ${record.time} is not that of the newest update`)
-  }
-
-  #countAt(place: number): number {
-    const { events } = this.#item
-    for (let at = this.#counts.length; at <= place; at++) {
-      this.#counts.push((this.#counts[at - 1] ?? 0) + (isPublished(events[at]!, this.#sight) ? 1 : 0))
-    }
-    return this.#counts[place] ?? 0
   }
 
   #settle(places: readonly number[], label: string): void {

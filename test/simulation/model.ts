@@ -7,7 +7,9 @@
  * counts those.
  */
 
+import type { StretchFunction } from '#src/domain/merge-function.ts'
 import type { RowWindow } from '#src/domain/session-request.ts'
+import { modelDecimal } from '../support/decimal-model.ts'
 import { type ModelFilter, modelPasses } from '../support/filter-model.ts'
 import { type RowFields, type Rows, shownOf } from '../support/table-client.ts'
 
@@ -76,6 +78,8 @@ export interface ModelSettings {
   readonly historyMax: number
   readonly keepsLog: boolean
   readonly logUpdates: number
+  /** By field; none is the newest value. */
+  readonly functions: ReadonlyMap<string, StretchFunction>
 }
 
 /** The bounds of an item. */
@@ -177,14 +181,17 @@ export class ModelItem {
     const after = new Map(before)
     const changed = new Set<string>()
     const taken: (readonly [string, Value])[] = []
+    const { functions } = this.settings
     for (const [name, value] of line.fields) {
+      if (!isTakenBy(functions.get(name), value)) continue
       // A snapshot replaces what there was, so it is bounded by its own line only.
       if (!after.has(name) && after.size >= this.#bounds.fieldsMax && !line.isSnapshot) continue
       taken.push([name, value])
-      if (!after.has(name) || after.get(name) !== value) changed.add(name)
+      // A value that comes again is one more to a function.
+      if (!after.has(name) || after.get(name) !== value || functions.has(name)) changed.add(name)
       after.set(name, value)
     }
-    const named = new Set(line.fields.map(([name]) => name))
+    const named = new Set(taken.map(([name]) => name))
     const removed = line.isSnapshot ? [...before.keys()].filter(name => !named.has(name)) : []
     for (const name of removed) after.delete(name)
     const known = this.state
@@ -236,6 +243,11 @@ export class ModelItem {
   }
 }
 
+/** Whether a field's function can take a value; those of the simulation are short. */
+function isTakenBy(one: StretchFunction | undefined, value: Value): boolean {
+  return one === undefined || one === 'first' || one === 'count' || value === null || modelDecimal(value) !== null
+}
+
 /** How many updates an event is to the subscribers of a view; of a table each row that comes, changes or goes is one. */
 export function publishedBy(event: ItemEvent, sight: Sight): number {
   if (event.kind !== 'update') return 0
@@ -282,6 +294,17 @@ function rowsPublished({ rowsBefore, rows, isCleared, row }: ItemEvent, sight: S
   const { changed, isAnew } = row
   const isShown = sight.fields === null ? changed.size > 0 : sight.fields.some(name => changed.has(name))
   return isAnew || isShown ? count + 1 : count
+}
+
+/** What of a state a view shows as it is: what it tells of fields with functions are their results. */
+export function shownAsIs(item: ModelItem, { mode, fields }: Sight, state: State): Map<string, Value> {
+  const { functions } = item.settings
+  return new Map([...projected(state, fields)].filter(([name]) => mode !== 'merge' || !functions.has(name)))
+}
+
+/** Whether a view tells results of functions. */
+export function hasFunctions({ settings }: ModelItem, { mode }: Sight): boolean {
+  return mode === 'merge' && settings.functions.size > 0
 }
 
 /** What of a state a view shows. */

@@ -18,7 +18,7 @@ import type { InFlightWords } from '#src/ring/shared-words.ts'
 import type { Clock } from '#src/time/clock.ts'
 import type { CoreRole } from '#stages/pipeline.ts'
 import { checkFlush, readFlush } from './flush-record.ts'
-import { isLogged, isPublished, isSameState, passes, projected, rowsShown } from './model.ts'
+import { isLogged, isPublished, isSameState, passes, rowsShown, shownAsIs } from './model.ts'
 import type { ClientRequest } from './requests.ts'
 import { SessionLedger, type TableState } from './session-ledger.ts'
 import { isUpdate, readFlushText, type StreamRecord } from './stream-reader.ts'
@@ -72,6 +72,8 @@ export class SessionBook {
   #opened: Opened | null = null
   /** While a core takes an update: the event that it leads its item to. */
   merging: number | null = null
+  /** What it takes is the item's whole state. */
+  isWhole = false
   /** What can be checked when the truth has the event at hand. */
   readonly #later: (() => void)[] = []
 
@@ -116,7 +118,9 @@ export class SessionBook {
         view.mode === 'distinct' ? this.#historyOf(view, interests.positions[interest]!, count, place) : null
       const ledger = this.#ledgerOf(interests.sessions[number]!, core)
       const owner = interests.owners[interest]!
-      ledger.onBegin(owner, name, isNew, { position, place, history }, count)
+      // What came before a whole state is told no more.
+      const base = isNew && !this.isWhole ? place - 1 : place
+      ledger.onBegin(owner, name, isNew, { position, place, base, history }, count)
       if (view.mode === 'distinct') this.#expectHistory(core, view, ledger.lifeOf(owner.id).wish, place, count, isNew)
     }
     const tell = sessions.tell.bind(sessions)
@@ -181,6 +185,7 @@ export class SessionBook {
         const { wish } = ledger.lifeOf(own[0]!.sub ?? 0)
         if (wish.mode === 'distinct') this.#checkKept(ledger, wish, own)
       }
+      ledger.places.set(position, this.#placesOf(ledger, records))
       ledger.onFlush(records, position, flush.length, clock.nowMs(), this.#tablesOf(ledger, records))
       const positions = this.#positions.get(key)
       if (positions === undefined) this.#positions.set(key, [position])
@@ -213,7 +218,8 @@ export class SessionBook {
       this.#checkUnknown(resume!.session)
     } else {
       const { resumeEntriesMax, resumeEventBytes } = this.#deps.config
-      const mayForget = resumeEntriesMax < ENTRIES_LARGE || resumeEventBytes < EVENT_BYTES_LARGE
+      const hasFunctions = [...this.#deps.truth.items.values()].some(({ settings }) => settings.functions.size > 0)
+      const mayForget = resumeEntriesMax < ENTRIES_LARGE || resumeEventBytes < EVENT_BYTES_LARGE || hasFunctions
       ledger.onRestarted(resume!.position, welcome.position!, welcome.why!, mayForget)
     }
   }
@@ -288,6 +294,16 @@ export class SessionBook {
     }
   }
 
+  /** Where items with merge functions stand that the flush is about. */
+  #placesOf({ core }: SessionLedger, records: readonly [StreamRecord, string][]): Map<string, number> {
+    const places = new Map<string, number>()
+    for (const [{ item }] of records) {
+      if (item === undefined || this.#deps.truth.item(item).settings.functions.size === 0) continue
+      places.set(item, this.#deps.stands[core]!.get(item) ?? -1)
+    }
+    return places
+  }
+
   /** Tables that the flush is about. */
   #tablesOf({ session, core }: SessionLedger, records: readonly [StreamRecord, string][]): TableState[] {
     const { conflate } = this.#cores[core]!
@@ -330,8 +346,9 @@ export class SessionBook {
     }
     assert.equal(out !== true, passes(wish, state), `${item}: what passes the filter, and what does not`)
     if (out === true) return
-    const seen = projected(state, wish.fields)
-    const told = new Map(Object.entries(fields!))
+    const { functions } = this.#deps.truth.item(item).settings
+    const seen = shownAsIs(this.#deps.truth.item(item), wish, state)
+    const told = new Map(Object.entries(fields!).filter(([name]) => !functions.has(name)))
     if (snapshot === true) assert.ok(isSameState(seen, told), `${item}: a snapshot is what the item is now`)
     else for (const [name, value] of told) assert.equal(value, seen.get(name), `${item}: ${name} is told as it is now`)
   }

@@ -78,6 +78,8 @@ export class SessionLedger {
   readonly session: Session
   readonly core: number
   readonly wish: SessionWish
+  /** By position of a flush and item with merge functions: the event at which the core stood that made it. */
+  readonly places = new Map<number, ReadonlyMap<string, number>>()
   /** What its client asks of it, in the order of the numbers; the client adds to it. */
   readonly requests: ClientRequest[]
   readonly told: Told[] = []
@@ -197,15 +199,21 @@ export class SessionLedger {
     owner: Subscription,
     name: string,
     isNew: boolean,
-    { position, place, history }: Pick<Start, 'position' | 'place' | 'history'>,
+    { position, place, base, history }: Pick<Start, 'position' | 'place' | 'base' | 'history'>,
     historyCount: number,
   ): void {
     const life = this.#lives.get(owner) ?? assert.fail(`a subscription that was not asked for has ${name}`)
     const item = this.#truth.item(name)
     assert.ok(item.settings.modes.includes(life.wish.mode), `${name} is not read in mode ${life.wish.mode}`)
     const hasEnd = life.wish.hasSnapshot
-    const hasSnapshot = (hasEnd && item.settings.hasSnapshot) || isNew
-    const start = { position, place, hasSnapshot, hasEnd, history }
+    const start = {
+      position,
+      place,
+      base,
+      hasSnapshot: (hasEnd && item.settings.hasSnapshot) || isNew,
+      hasEnd,
+      history,
+    }
     life.begin(name, start)
     this.#begun.push({ life, item, place, hasSnapshot: start.hasSnapshot, historyCount })
   }

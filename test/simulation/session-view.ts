@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import type { Has } from './item-has.ts'
 import { ItemWatch } from './item-watch.ts'
+import { hasFunctions } from './model.ts'
 import type { SessionLedger } from './session-ledger.ts'
 import { isUpdate, type StreamRecord } from './stream-reader.ts'
 import type { SubscriptionLife } from './subscription-life.ts'
@@ -85,6 +86,9 @@ export class SessionView {
     this.position = position
     this.flushes.push(position)
     this.#checkTables(position)
+    for (const { watches } of this.subscriptions.values()) {
+      for (const watch of watches.values()) if (watch instanceof ItemWatch) watch.functions?.finish()
+    }
     this.#keep()
   }
 
@@ -145,7 +149,7 @@ export class SessionView {
     const { life, watches } = subscription
     const start = life.startOf(name, position)
     let watch = watches.get(name)
-    if (watch === undefined || (this.#hasNewStarts(life) && watch.start !== start)) {
+    if (watch === undefined || (this.#hasNewStarts(life, name) && watch.start !== start)) {
       const item = this.#truth.item(name)
       const before = watch
       if (life.wish.mode === 'command') {
@@ -160,7 +164,8 @@ export class SessionView {
     return watch
   }
 
-  #hasNewStarts({ wish }: SubscriptionLife): boolean {
+  #hasNewStarts({ wish }: SubscriptionLife, name: string): boolean {
+    if (hasFunctions(this.#truth.item(name), wish)) return true
     return wish.mode === 'distinct' || (wish.mode !== 'command' && wish.filter !== null)
   }
 
@@ -242,7 +247,9 @@ export class SessionView {
     const isWished = wish.items.includes(name) || wish.prefixes.some(prefix => name.startsWith(prefix))
     assert.ok(isWished, `${this.id}: ${name} was not asked for`)
     try {
-      this.watch(subscription, name, position).take(record)
+      const watch = this.watch(subscription, name, position)
+      const functions = watch instanceof ItemWatch ? watch.functions : null
+      watch.take(functions === null ? record : functions.take(record, this.ledger.places.get(position)!.get(name)!))
     } catch (error) {
       if (error instanceof Error) error.message += `\n  ${this.id}: ${JSON.stringify(wish)}: ${JSON.stringify(record)}`
       throw error

@@ -39,10 +39,10 @@ import { FakeSocket } from '../support/fake-socket.ts'
 import { Random } from '../support/random.ts'
 import { ClientActor } from './client-actor.ts'
 import type { Connection } from './connection.ts'
-import { chooseSurroundings, FAULTS, hasModesOf, type Surroundings } from './faults.ts'
+import { chooseSurroundings, FAULTS, functionsOf, hasModesOf, type Surroundings } from './faults.ts'
 import { FeedActor } from './feed-actor.ts'
 import { Fence } from './fence.ts'
-import type { LineTruth, ModelItem } from './model.ts'
+import { isPublished, type LineTruth, type ModelItem } from './model.ts'
 import { type Asked, keyOf, SessionBook } from './session-book.ts'
 import type { SessionLedger } from './session-ledger.ts'
 import { tableBytes } from './table-bytes.ts'
@@ -111,7 +111,7 @@ export class Simulation implements CoreObserver {
   constructor(seed: number, hasModes = hasModesOf(seed)) {
     this.seed = seed
     this.#random = new Random(seed)
-    this.surroundings = chooseSurroundings(this.#random, hasModes)
+    this.surroundings = chooseSurroundings(this.#random, hasModes, functionsOf(seed))
     const { config, choices } = this.surroundings
     this.#truth = new Truth(config, choices.settings, this)
     this.#book = new SessionBook({
@@ -284,8 +284,9 @@ export class Simulation implements CoreObserver {
     for (const ledger of this.#book.open) if (ledger.core === core) ledger.onWhole(item.name, place)
   }
 
-  onMerging(place: number | null): void {
+  onMerging(place: number | null, isWhole: boolean): void {
     this.#book.merging = place
+    this.#book.isWhole = isWhole
   }
 
   onControlled(): void {
@@ -493,11 +494,13 @@ export class Simulation implements CoreObserver {
         const watch = watches.get(name)
         // What does not pass a filter does not come; a table's rows are none of what is published here but by rule.
         if (wish.filter !== null || wish.window !== null) continue
-        const { settings } = this.#truth.item(name)
+        const { settings, events } = this.#truth.item(name)
         if (wish.mode === 'command') {
           watch?.checkConverged(`client ${client.id}, subscription ${wish.id}`)
           if (settings.isTable !== true) continue
         }
+        // A function may have refused the only value.
+        else if (!isPublished(events.at(-1)!, wish)) continue
         // Who wants no snapshot has nothing yet of an item that another core has just told of.
         if (watch === undefined && !(wish.hasSnapshot && settings.hasSnapshot)) continue
         assert.ok(watch !== undefined, `client ${client.id} has ${key} at once`)

@@ -16,6 +16,8 @@ export interface Start {
   readonly position: number
   /** The event at which the core stood. */
   place: number
+  /** The event behind which what fields with merge functions come to is told. */
+  base: number
   /** It begins with a snapshot when it is known, and else when it is. */
   readonly hasSnapshot: boolean
   /** Of distinct mode: where its history ends is told. */
@@ -54,6 +56,7 @@ export class SubscriptionLife {
     const start = this.#starts.get(name)?.at(-1)
     if (start === undefined || !this.live.has(name)) return
     start.place = place
+    start.base = place
     this.live.set(name, place)
   }
 

@@ -99,9 +99,9 @@ export interface CoreObserver {
   onWhole(core: number, item: ModelItem, place: number, wish: number): void
   /**
    * The core takes a record whose event the truth, or this core, gets behind it: the one at `place` of its item, NEXT where
-   * its home takes it, null when it has been taken.
+   * its home takes it, null when it has been taken. `isWhole`: it is the item's whole state.
    */
-  onMerging(place: number | null): void
+  onMerging(place: number | null, isWhole: boolean): void
   /** The core has done what an edge asked. */
   onControlled(): void
   /** The core tells an edge that a stream is open, with its session's id, or why it is not. */
@@ -250,7 +250,7 @@ export class Truth {
   ): RecordConsumer {
     return tapConsumer(inner, onTaken, (type, offset) => {
       if (type !== null) onOffer?.(type, offset)
-      this.#observer.onMerging(type === UPDATE || type === REPLICA ? placeOf() : null)
+      this.#observer.onMerging(type === UPDATE || type === REPLICA ? placeOf() : null, type === REPLICA)
     })
   }
 

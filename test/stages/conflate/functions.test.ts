@@ -91,6 +91,35 @@ test('[MO32] an item that begins in a break is told from its beginning on, wheth
   }
 })
 
+test('[MO32] what waits when an item leaves the filter is told when it passes again (found: never, or its core ended)', t => {
+  for (const hasBreak of [false, true]) {
+    const { bench, client } = setUp({ itemRules: BARS })
+    bench.open(0, 1, { items: ['bar'], fields: ['volume', 'trades'], filter: 'close > 5' })
+    client.handleAll()
+    trade(bench, '10', '1')
+    client.handleAll()
+    trade(bench, '10', '2')
+    trade(bench, '1', '3')
+    trade(bench, '1', '4')
+    t.deepEqual(data(client.handleAll()), [{ item: 'bar', out: true }])
+    trade(bench, '1', '5')
+    trade(bench, '10', '6')
+    if (hasBreak) {
+      client.receive()
+      client.breakOff()
+      bench.settle()
+      client.resume()
+    }
+    const told = data(client.handleAll()).filter(({ fields }) => fields !== undefined)
+    t.deepEqual(
+      told.map(({ fields }) => fields),
+      [{ volume: '20', trades: '5' }],
+    )
+    trade(bench, '10', '7')
+    t.deepEqual(data(client.handleAll())[0]!.fields, { volume: '7', trades: '1' })
+  }
+})
+
 test('[MO31] a value that a function cannot take is refused, told, and counts for nothing', t => {
   const { bench, client } = setUp({ itemRules: BARS })
   bench.open(0, 1, { items: ['bar'] })
