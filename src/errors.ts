@@ -48,7 +48,9 @@ export type ClientErrorCode =
   | 'ITEM_NAME_INVALID'
   | 'FIELD_NAME_INVALID'
   | 'FILTER_INVALID' // a subscription's filter is none: the message has the position
+  | 'FILTERS_TOO_LONG' // all filters of one session exceed sessionFilterLengthMax
   | 'ITEMS_TOO_MANY' // more items than sessionItemsMax in one session
+  | 'ROWS_TOO_MANY' // tables of more rows than sessionRowsMax in one session
   | 'ITEM_NOT_FOUND'
   | 'FORBIDDEN' // this peer or origin may not do this
   | 'FIELDS_INVALID' // a published body is no set of fields

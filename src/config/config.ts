@@ -323,7 +323,21 @@ const clients = {
     100_000,
     'Items in one session. Those in the query of a request must fit it too: see requestHeadBytesMax.',
   ),
+  sessionRowsMax: integer(
+    'rows',
+    200_000,
+    1,
+    100_000_000,
+    'Rows of tables in one session: of each subscription in mode command as many as its tables have when it begins.',
+  ),
   filterLengthMax: integer('characters', 1_024, 16, 16_384, 'The longest filter of a subscription (docs/filters.md).'),
+  sessionFilterLengthMax: integer(
+    'characters',
+    65_536,
+    16,
+    16_777_216,
+    'All filters of one session. What they say is looked at with each update of their items.',
+  ),
   subscriptionsMax: integer('subscriptions', 1_000, 1, 100_000, 'Subscriptions in one session.'),
   resumeMs: integer(
     'ms',

@@ -21,6 +21,8 @@ const FUNCTIONS_MAX = 16
 const NAME_BYTES_MAX = 4_096
 const MERGE_FUNCTIONS: readonly MergeFunction[] = ['last', 'first', 'min', 'max', 'sum', 'count']
 
+const STRETCHES_MIN = 2
+const STRETCHES_MAX = 4_096
 const FREQUENCY_MAX = 1_000
 const HISTORY_MAX = 100_000
 const LOG_UPDATES_MAX = 1_000_000
@@ -82,6 +84,13 @@ const READERS: Readonly<Record<string, Reader>> = {
     }
     const functions = new Map((entries as [string, MergeFunction][]).filter(([, merge]) => merge !== 'last'))
     settings.functions = functions.size === 0 ? null : new FieldFunctions(functions)
+    return null
+  },
+  stretches: (settings, value) => {
+    if (!isInteger(value, STRETCHES_MIN, STRETCHES_MAX)) {
+      return `must be an integer from ${STRETCHES_MIN} to ${STRETCHES_MAX}`
+    }
+    settings.stretches = value
     return null
   },
 }

@@ -24,6 +24,8 @@ export interface ItemSettings {
   readonly logUpdates: number
   /** Fields that hand on, in merge mode, more than their newest value; null where there is none. */
   readonly functions: FieldFunctions | null
+  /** Of an item with such fields: stretches of updates that are kept. */
+  readonly stretches: number
 }
 
 export interface ItemRule {
@@ -34,6 +36,7 @@ export interface ItemRule {
 
 /** Of a history that nobody has set. */
 export const HISTORY_DEFAULT = 10
+const STRETCHES_DEFAULT = 16
 
 export class ItemRules {
   readonly #rules: readonly { readonly items: readonly string[]; readonly settings: ItemSettings }[]
@@ -49,6 +52,7 @@ export class ItemRules {
       historyMax: HISTORY_DEFAULT,
       keepsLog: false,
       functions: null,
+      stretches: STRETCHES_DEFAULT,
       ...base,
     }
     this.#rules = rules.map(({ items, settings }) => ({ items, settings: { ...this.#default, ...settings } }))

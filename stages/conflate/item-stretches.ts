@@ -5,9 +5,6 @@ import type { Interests } from '#src/domain/interests.ts'
 import type { Item } from '#src/domain/item.ts'
 import { StretchLog } from '#src/domain/stretch-log.ts'
 
-/** Stretches of one item, at most; clients that are further behind have what they lack carried. */
-const STRETCHES_MAX = 16
-
 export class ItemStretches {
   readonly #interests: Interests
   readonly #fields: FieldTable
@@ -19,9 +16,9 @@ export class ItemStretches {
 
   /** The item's log, made where its rule has merge functions. */
   of(item: Item): StretchLog | null {
-    const { functions } = item.settings
+    const { functions, stretches } = item.settings
     if (functions === null || item.stretches !== null) return item.stretches
-    item.stretches = new StretchLog(functions.columns, STRETCHES_MAX, log => this.#keep(item, log))
+    item.stretches = new StretchLog(functions.columns, stretches, log => this.#keep(item, log))
     return item.stretches
   }
 

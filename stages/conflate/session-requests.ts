@@ -21,7 +21,8 @@ import type { ClientErrorCode } from '#src/errors.ts'
 import type { Timed, TimingWheel } from '#src/time/timing-wheel.ts'
 import type { Messages } from './messages.ts'
 import type { SessionKeeper } from './session-keeper.ts'
-import type { Subscriber, SubscriberError } from './subscriber.ts'
+import type { SubscriberError } from './session-room.ts'
+import type { Subscriber } from './subscriber.ts'
 
 const REQUEST_HOLD_MS = 10_000
 

@@ -2,7 +2,7 @@
  * Subscriptions as sessions begin, change and end them: which interests they have, in which views, how often they may be
  * sent. It tells sessions what became of it by events.
  *
- * Bounds: `subscriptionsMax` and `sessionItemsMax` a session; items that exist only because somebody asks for them
+ * Bounds: those of a session (session-room.ts); items that exist only because somebody asks for them
  * (ItemTable); logs, and views of logs and tables (RawBudget). Beyond them a subscription is refused whole; one that follows a
  * prefix and meets a bound later ends, and is told why.
  */
@@ -25,18 +25,16 @@ import { isLoggedMode, type Mode, type SubscriptionRequest } from '#src/domain/s
 import { Subscription } from '#src/domain/subscription.ts'
 import { View } from '#src/domain/view.ts'
 import { ViewFilter } from '#src/domain/view-filter.ts'
-import type { ClientErrorCode } from '#src/errors.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
 import type { TimingWheel } from '#src/time/timing-wheel.ts'
 import { Followers } from './followers.ts'
 import type { ItemKeeper } from './item-keeper.ts'
 import type { Logs } from './logs.ts'
 import type { Merger } from './merge.ts'
+import { SessionRoom, type SessionRoomSettings, type SubscriberError } from './session-room.ts'
 import type { Tables } from './tables.ts'
 
-export interface SubscriberSettings {
-  readonly subscriptionsMax: number
-  readonly sessionItemsMax: number
+export interface SubscriberSettings extends SessionRoomSettings {
   readonly maxFrequencyCap: number
   readonly rawLogBytes: number
 }
@@ -61,17 +59,12 @@ export interface SubscriberDeps {
 }
 
 const MS_PER_S = 1_000
-/** Beginnings of names that a session may follow. */
-const PREFIXES_MAX = 64
-
-export interface SubscriberError {
-  readonly code: ClientErrorCode
-  readonly message: string
-}
+const BUSY: SubscriberError = { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
 
 export class Subscriber {
   readonly #deps: SubscriberDeps
   readonly #followers: Followers
+  readonly #room: SessionRoom
   readonly #viewNumbers = new Runs()
   /** The filter that a view was last made with: those of a subscription are made one after another, and share it. */
   #filterKey: string | null = null
@@ -81,6 +74,7 @@ export class Subscriber {
   constructor(deps: SubscriberDeps) {
     this.#deps = deps
     this.#followers = new Followers(deps.onFollowed)
+    this.#room = new SessionRoom(deps.settings, deps.interests)
   }
 
   /** What logs, and views of logs and tables, take. */
@@ -90,30 +84,21 @@ export class Subscriber {
 
   /** Begins a subscription; null, or why not. */
   subscribe(session: Session, request: SubscriptionRequest): SubscriberError | null {
-    const { settings, merger, tell } = this.#deps
+    const { merger, tell } = this.#deps
     if (session.subscriptionOf(request.id) !== null) {
       return { code: 'SUBSCRIPTION_EXISTS', message: `there is a subscription ${request.id}` }
-    }
-    if (session.subscriptions.length >= settings.subscriptionsMax) {
-      return { code: 'SUBSCRIPTIONS_TOO_MANY', message: `a session has at most ${settings.subscriptionsMax}` }
     }
     const intervalMs = isLoggedMode(request.mode) ? 0 : this.#intervalMs(request.maxFrequency)
     const subscription = new Subscription(request, intervalMs, merger.advance())
     // Two subscriptions of one session never share a view: its number tells them apart.
     if (session.subscriptions.some(({ key }) => key === subscription.key)) subscription.key += `\n${request.id}`
-    const prefixCount = session.subscriptions.reduce(
-      (sum, { prefixes }) => sum + prefixes.length,
-      request.prefixes.length,
-    )
-    if (prefixCount > PREFIXES_MAX) {
-      return { code: 'ITEMS_TOO_MANY', message: `a session follows at most ${PREFIXES_MAX} beginnings of names` }
-    }
     const names = this.#namesOf(request)
     const refused = request.items.find(name => !this.#isAllowed(name, request.mode))
     if (refused !== undefined) return notAllowed(refused, request.mode)
-    if (session.count + names.length > settings.sessionItemsMax) return tooManyItems(settings.sessionItemsMax)
+    const hindrance = this.#room.hindrance(session, request, names.length)
+    if (hindrance !== null) return hindrance
     const found = this.#findItems(session, names, subscription)
-    if (found === null) return { code: 'SERVER_BUSY', message: 'the server has no room for more items' }
+    if (!Array.isArray(found)) return found as SubscriberError
     session.subscriptions = [...session.subscriptions, subscription]
     session.isTagged ||= request.id !== 0
     tell(session, subscribedEvent(request.id, found.length, frequencyOf(intervalMs)))
@@ -211,11 +196,9 @@ export class Subscriber {
       // One who stood further behind may have made room for another; one who stands here twice may have ended.
       if (session.state >= ENDING || !session.subscriptions.includes(subscription)) continue
       if (this.#has(item, session, subscription) || !item.settings.modes.includes(subscription.mode)) continue
-      const { sessionItemsMax } = this.#deps.settings
-      const hasRoom = subscription.mode === 'merge' || this.#hasRoom(session, [item], subscription)
-      if (session.count >= sessionItemsMax || !hasRoom) {
-        const busy = { code: 'SERVER_BUSY', message: 'the server has no room for more items' } as const
-        this.unsubscribe(session, subscription.id, hasRoom ? tooManyItems(sessionItemsMax) : busy)
+      const hindrance = this.#room.hasItems(session.count + 1) ?? this.#roomProblem(session, [item], subscription)
+      if (hindrance !== null) {
+        this.unsubscribe(session, subscription.id, hindrance)
         continue
       }
       this.#deps.interests.reserve(session, 1)
@@ -265,8 +248,12 @@ export class Subscriber {
     return [...request.items, ...followed]
   }
 
-  /** The items of a subscription, made where they are new; null when there is no room. */
-  #findItems(session: Session, names: readonly string[], subscription: Subscription): readonly Item[] | null {
+  /** The items of a subscription, made where they are new; or why there is no room. */
+  #findItems(
+    session: Session,
+    names: readonly string[],
+    subscription: Subscription,
+  ): readonly Item[] | SubscriberError {
     const { items, keeper } = this.#deps
     const found: Item[] = []
     for (const name of names) {
@@ -274,11 +261,19 @@ export class Subscriber {
       if (item === null) break
       found.push(item)
     }
-    if (found.length === names.length && (subscription.mode === 'merge' || this.#hasRoom(session, found, subscription)))
-      return found
+    const problem = found.length < names.length ? BUSY : this.#roomProblem(session, found, subscription)
+    if (problem === null) return found
     // What was made for this request alone goes again.
     for (const item of found) keeper.lostInterest(item, this.nowMs)
-    return null
+    return problem
+  }
+
+  /** Why there is no room for what a subscription reads of items; null when there is. */
+  #roomProblem(session: Session, items: readonly Item[], subscription: Subscription): SubscriberError | null {
+    const { mode } = subscription
+    if (mode === 'merge') return null
+    const problem = mode === 'command' ? this.#room.hasRows(session, items) : null
+    return problem ?? (this.#hasRoom(session, items, subscription) ? null : BUSY)
   }
 
   /** A subscription that begins logs or views of its own finds room for them, and for one log in full. */
@@ -464,8 +459,4 @@ function intervalOf({ mode, intervalMs }: Subscription, { settings }: Item): num
 
 function notAllowed(name: string, mode: Mode): SubscriberError {
   return { code: 'MODE_NOT_ALLOWED', message: `${quoted(name)} cannot be read in mode ${mode}` }
-}
-
-function tooManyItems(itemsMax: number): SubscriberError {
-  return { code: 'ITEMS_TOO_MANY', message: `a session has at most ${itemsMax} items` }
 }

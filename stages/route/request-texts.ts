@@ -10,6 +10,8 @@ export const BIND_REFUSALS: Readonly<Partial<Record<ClientErrorCode, readonly [n
   SESSION_REBOUND: [409, 'another stream has taken the session'],
   MODE_NOT_ALLOWED: [400, 'an item of the request is not read in this mode'],
   ITEMS_TOO_MANY: [400, 'more items than a session may have'],
+  FILTERS_TOO_LONG: [400, 'longer filters than a session may have'],
+  ROWS_TOO_MANY: [400, 'tables of more rows than a session may have'],
   SESSIONS_TOO_MANY: [503, 'the server has as many sessions as it may'],
 }
 export const BUSY = [503, 'the server is full'] as const

@@ -62,6 +62,7 @@ const BAD: readonly (readonly [rules: unknown, named: RegExp])[] = [
   [[{ items: 'A', table: 'yes' }], /"table"/],
   [[{ items: 'A', merge: { x: 'avg' } }], /"x" must be one of last, first, min, max, sum, count/],
   [[{ items: 'A', merge: ['x'] }], /"merge"/],
+  [[{ items: 'A', stretches: 1 }], /"stretches" must be an integer from 2 to 4096/],
   [Array.from({ length: 257 }, () => ({ items: 'A' })), /more than 256 rules/],
 ]
 

@@ -196,6 +196,7 @@ interface Rule {
   readonly history?: number
   readonly logUpdates?: number
   readonly merge?: Readonly<Record<string, StretchFunction>>
+  readonly stretches?: number
 }
 
 /** A history that nobody has set. */
@@ -222,8 +223,7 @@ function withModes(random: Random, plain: Omit<Surroundings, 'choices'>, functio
   for (const name of plain.items) {
     const drawn = hasRules && random.chance(0.7) ? randomRule(random, tables.has(name), plain.config) : {}
     const mayMerge = hasFunctions && !tables.has(name) && drawn.table !== true
-    const rule =
-      mayMerge && functions.chance(0.6) ? { ...drawn, merge: randomFunctions(functions, plain.fields) } : drawn
+    const rule = mayMerge && functions.chance(0.6) ? { ...drawn, ...randomFunctions(functions, plain.fields) } : drawn
     settings.set(name, settingsOf(rule, plain.config))
     if (Object.keys(rule).length > 0) rules.push({ items: random.chance(0.5) ? name : [name, 'none*'], ...rule })
   }
@@ -249,11 +249,11 @@ function randomRule(random: Random, isTable: boolean, { rawLogUpdates }: Config)
   }
 }
 
-function randomFunctions(random: Random, fields: readonly string[]): Record<string, StretchFunction> {
+function randomFunctions(random: Random, fields: readonly string[]): Rule {
   const chosen = fields.filter(() => random.chance(0.5))
-  return Object.fromEntries(
-    (chosen.length > 0 ? chosen : fields.slice(0, 1)).map(name => [name, random.pick(FUNCTIONS)]),
-  )
+  const named = chosen.length > 0 ? chosen : fields.slice(0, 1)
+  const merge = Object.fromEntries(named.map(name => [name, random.pick(FUNCTIONS)]))
+  return { merge, stretches: random.pick([2, 3, 16]) }
 }
 
 /** Of a seed: what decides about its merge functions. */

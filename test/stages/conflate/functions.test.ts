@@ -120,6 +120,32 @@ test('[MO32] what waits when an item leaves the filter is told when it passes ag
   }
 })
 
+test('[MO32] over how many stretches a session can be set back is for the rule to say', t => {
+  for (const [stretches, isRecovered] of [
+    [2, false],
+    [16, true],
+  ] as const) {
+    const rule = { items: 'bar', merge: { volume: 'sum' }, stretches }
+    const { bench, client } = setUp({ itemRules: JSON.stringify([rule]) })
+    bench.open(0, 1, { items: ['bar'] })
+    bench.open(1, 999, { items: ['bar'] })
+    trade(bench, '10', '1')
+    client.handleAll()
+    for (let size = 2; size < 8; size++) {
+      trade(bench, '10', String(size))
+      bench.turn()
+      client.receive()
+      bench.took(1, 999)
+    }
+    client.breakOff()
+    bench.settle()
+    client.resume()
+    const lines = client.handleAll()
+    t.is(lines.find(({ recovered }) => recovered !== undefined)?.recovered, isRecovered, `${stretches}`)
+    t.is(data(lines)[0]!.fields!.volume, isRecovered ? '27' : null)
+  }
+})
+
 test('[MO31] a value that a function cannot take is refused, told, and counts for nothing', t => {
   const { bench, client } = setUp({ itemRules: BARS })
   bench.open(0, 1, { items: ['bar'] })

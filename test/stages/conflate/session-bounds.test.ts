@@ -65,6 +65,48 @@ test('[S59] a session follows at most 64 beginnings of names (found: nothing bou
   t.regex(take(bench), /"ITEMS_TOO_MANY"/)
 })
 
+test('[S67] all filters of a session are bounded; what is given back may be used again', t => {
+  const bench = setUp({ sessionFilterLengthMax: 40 })
+  bench.open(0, 1, {})
+  take(bench)
+  const filter = (id: number, digits: number) => subscribe({ id, items: ['A'], filter: `bid > 1${'0'.repeat(digits)}` })
+  bench.control(ID, filter(1, 10), filter(2, 10), { kind: 'unsubscribe', number: null, id: 1 }, filter(3, 10))
+  t.regex(take(bench), /"subscribed":1.*"subscribed":2.*"subscribed":3/s)
+  bench.control(ID, filter(4, 10), subscribe({ id: 5, items: ['A'] }))
+  const text = take(bench)
+  t.regex(text, /"FILTERS_TOO_LONG","message":"all filters of a session have at most 40 characters"/)
+  t.regex(text, /"subscribed":5/)
+})
+
+test('[S67] rows of tables are bounded for a session, also where one comes to who follows names', t => {
+  const bench = setUp({ sessionRowsMax: 5 })
+  const add = (item: string, count: number) => {
+    for (let i = 0; i < count; i++) {
+      bench.feed({ item, mode: 'command', fields: { key: `k${i}`, command: 'ADD', price: '1' } })
+    }
+    bench.settle()
+  }
+  add('A', 3)
+  add('B', 3)
+  bench.open(0, 1, { items: ['A'], mode: 'command' })
+  take(bench)
+  const table = (id: number, wish: object) => subscribe({ id, mode: 'command', ...wish })
+  bench.control(ID, table(1, { items: ['B'] }), table(2, { prefixes: ['C'] }))
+  const text = take(bench)
+  t.regex(text, /"ROWS_TOO_MANY"/)
+  t.regex(text, /"subscribed":2/)
+  bench.feed({ item: 'C', mode: 'command', fields: { key: 'k', command: 'ADD', price: '1' } })
+  t.regex(take(bench), /"sub":2,"item":"C"/)
+  add('A', 3)
+  bench.feed({ item: 'C2', mode: 'command', fields: { key: 'k', command: 'ADD', price: '1' } })
+  bench.control(ID, subscribe({ id: 3, items: ['A'] }), table(4, { items: ['new'] }))
+  const later = take(bench)
+  t.regex(later, /"subscribed":3/, 'in another mode rows are none')
+  t.regex(later, /"subscribed":4/, 'and a table without rows has room')
+  bench.feed({ item: 'C3', mode: 'command', fields: { key: 'k', command: 'ADD', price: '1' } })
+  t.regex(take(bench), /"unsubscribed":2.*"ROWS_TOO_MANY"/)
+})
+
 test('[S59] two subscriptions never share a view for the names that they chose (found: the key was ambiguous)', t => {
   const bench = setUp()
   bench.feed({ item: 'A', fields: { a: 'right', 'a#3': 'wrong' } })
