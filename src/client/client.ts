@@ -10,7 +10,15 @@ import { Emitter, type Listener } from './emitter.ts'
 import { MillraceError } from './errors.ts'
 import type { ClientEvents, ClientState } from './events.ts'
 import { Messages } from './messages.ts'
-import { baseUrlOf, type ClientOptions, check, type Settings, settingsOf } from './options.ts'
+import {
+  baseUrlOf,
+  type ClientOptions,
+  check,
+  type Encoding,
+  type Settings,
+  settingsOf,
+  transportsOf,
+} from './options.ts'
 import { type Request, RequestQueue } from './requests.ts'
 import { Session, type Transports } from './session.ts'
 import { ClientSubscription, type Subscription, type SubscriptionHandlers } from './subscription.ts'
@@ -27,10 +35,17 @@ export interface Client {
   readonly session: string | null
   /** What carries the stream; null when there is none. */
   readonly transport: TransportName | null
+  /** How its updates are written; null when there is none. */
+  readonly encoding: Encoding | null
   /** Calls the listener at each event; the function that comes back takes it off again. */
   on<Name extends keyof ClientEvents>(name: Name, listener: Listener<ClientEvents[Name]>): () => void
   /** Throws OPTIONS_INVALID, REQUEST_TOO_LARGE, REQUESTS_TOO_MANY, CLIENT_CLOSED; a refusal comes to the handlers. */
   subscribe(wish: SubscriptionWish, handlers?: SubscriptionHandlers): Subscription
+  /**
+   * Which transports are used from now on, best first. The session goes on over the first of them that works, at once where
+   * it is another one than carries it now. Throws OPTIONS_INVALID, CLIENT_CLOSED.
+   */
+  setTransports(transports: readonly TransportName[]): void
   /** Bytes a second and ms of the whole session; null: none. What is left out stays. */
   setLimits(limits: { readonly maxBandwidth?: number | null; readonly maxDelay?: number | null }): Promise<void>
   /**
@@ -95,6 +110,10 @@ export class MillraceClient implements Client {
     return this.#session.transport
   }
 
+  get encoding(): Encoding | null {
+    return this.#session.encoding
+  }
+
   on<Name extends keyof ClientEvents>(name: Name, listener: Listener<ClientEvents[Name]>): () => void {
     return this.#events.on(name, listener)
   }
@@ -109,6 +128,12 @@ export class MillraceClient implements Client {
     this.#lastSubscriptionId = id
     this.#subscriptions.add(subscription)
     return subscription
+  }
+
+  setTransports(transports: readonly TransportName[]): void {
+    const names = transportsOf(transports, this.#settings.runtime)
+    this.#mustBeOpen()
+    this.#session.setTransports(names)
   }
 
   setLimits(limits: { readonly maxBandwidth?: number | null; readonly maxDelay?: number | null }): Promise<void> {

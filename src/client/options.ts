@@ -82,7 +82,6 @@ export function settingsOf(options: ClientOptions): Settings {
   const durations = { ...DURATIONS }
   for (const key of Object.keys(DURATIONS) as (keyof typeof DURATIONS)[])
     durations[key] = options[key] ?? DURATIONS[key]
-  checkTransports(transports)
   check(ENCODINGS.includes(encoding), `no such encoding: ${encoding}`)
   for (const [key, value] of Object.entries({ ...durations, ...reconnect }))
     check(value >= 0, `${key} is at least 0 ms`)
@@ -92,7 +91,7 @@ export function settingsOf(options: ClientOptions): Settings {
   check(maxDelay === undefined || maxDelay >= 0, 'maxDelay is at least 0 ms')
   return {
     ...durations,
-    transports: usable(transports, runtime),
+    transports: transportsOf(transports, runtime),
     encoding,
     reconnect,
     requestBytesMax,
@@ -119,6 +118,12 @@ export function baseUrlOf(url: string | URL): string {
 
 export function check(isTrue: boolean, message: string): void {
   if (!isTrue) throw new MillraceError('OPTIONS_INVALID', message)
+}
+
+/** Those that can be used of those that are wished for. Throws OPTIONS_INVALID. */
+export function transportsOf(transports: readonly TransportName[], runtime: Runtime): readonly TransportName[] {
+  checkTransports(transports)
+  return usable(transports, runtime)
 }
 
 function checkTransports(transports: readonly TransportName[]): void {

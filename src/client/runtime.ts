@@ -10,6 +10,8 @@ import type { TransportRuntime, WebSocketClass } from './transports/transport.ts
 export interface Runtime extends TransportRuntime {
   /** From 0 to 1, 1 excluded. */
   readonly random: () => number
+  /** Calls the listener when the way to the network is there again; the function that comes back ends that. */
+  readonly onOnline: (listener: () => void) => () => void
 }
 
 /** Timers of browsers and Node fire at once beyond this. */
@@ -24,7 +26,15 @@ export function platformRuntime(): Runtime {
     clearTimer: timer => clearTimeout(timer as number),
     fetch: (url, init) => fetch(url, init),
     WebSocket: 'WebSocket' in globalThis ? (globalThis.WebSocket as WebSocketClass) : null,
+    onOnline,
   }
+}
+
+/** Browsers tell their pages and workers; where nobody tells, tries come when they are due. */
+function onOnline(listener: () => void): () => void {
+  const scope = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>
+  scope.addEventListener?.('online', listener)
+  return () => scope.removeEventListener?.('online', listener)
 }
 
 /** One timer that is set again and again. */

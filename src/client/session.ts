@@ -23,7 +23,7 @@ import { errorOf, MillraceError } from './errors.ts'
 import type { ClientEvents, ClientState } from './events.ts'
 import { Inbox } from './inbox.ts'
 import type { Messages } from './messages.ts'
-import type { Settings } from './options.ts'
+import type { Encoding, Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { AnswerRecord, FlushRecord, ServerRecord, WelcomeRecord } from './records.ts'
 import type { RequestQueue } from './requests.ts'
@@ -88,6 +88,7 @@ export class Session {
   readonly #scout: Scout
   /** Of the state: gives up a welcome, tries again, or gives up closing. */
   readonly #alarm: Alarm
+  readonly #stopOnline: () => void
   #link: Link | null = null
   /** Why the session that there was is gone, while there is no other. */
   #lostWhy: string | null = null
@@ -118,6 +119,9 @@ export class Session {
       onFound: name => this.#changeTo(name),
     })
     this.#alarm = new Alarm(runtime, () => this.#onAlarm())
+    this.#stopOnline = runtime.onOnline(() => {
+      if (this.state === 'waiting') this.#attempt(null)
+    })
   }
 
   get id(): string | null {
@@ -126,6 +130,11 @@ export class Session {
 
   get transport(): TransportName | null {
     return this.state === 'connected' ? this.#order.current : null
+  }
+
+  get encoding(): Encoding | null {
+    const { transport } = this
+    return transport === null ? null : this.#encodingOf(transport)
   }
 
   get resumeMs(): number {
@@ -137,6 +146,21 @@ export class Session {
     void Promise.resolve().then(() => {
       if (this.state === 'connecting') this.#attempt(null)
     })
+  }
+
+  /** The session goes on over the first of these that works; what carries it stays where it is the best of them. */
+  setTransports(names: readonly TransportName[]): void {
+    this.#order.choose(names)
+    const link = this.#link
+    const isBegun = link !== null || this.state === 'waiting'
+    if (!isBegun || this.state === 'closing' || this.state === 'closed') return
+    if (link?.transport === this.#order.current) {
+      if (this.state === 'connected') this.#order.worked()
+      this.#scout.stop()
+    } else {
+      this.#drop()
+      this.#attempt(null)
+    }
   }
 
   requested(): void {
@@ -173,8 +197,8 @@ export class Session {
   }
 
   #requestOf(transport: TransportName, lines: string): StreamRequest {
-    const { settings, baseUrl } = this.#parts
-    const encoding = settings.encoding === 'terse' && transport !== 'sse' ? 'encoding=terse' : ''
+    const { baseUrl } = this.#parts
+    const encoding = this.#encodingOf(transport) === 'terse' ? 'encoding=terse' : ''
     const session = (): string => this.#welcome?.session ?? ''
     const at = (): string => `session=${encodeURIComponent(session())}&position=${this.#inbox.position}`
     return {
@@ -185,6 +209,10 @@ export class Session {
       pollQuery: () => joined([at(), encoding]),
       waitMs: () => this.#welcome?.keepaliveMs ?? 0,
     }
+  }
+
+  #encodingOf(transport: TransportName): Encoding {
+    return transport === 'sse' ? 'json' : this.#parts.settings.encoding
   }
 
   #sinkOf(link: Link): StreamSink {
@@ -431,6 +459,7 @@ export class Session {
   #finish(reason: MillraceError | null): void {
     const { requests, messages, subscriptions } = this.#parts
     this.#drop()
+    this.#stopOnline()
     this.#closed ??= Promise.resolve()
     this.state = 'closed'
     if (reason !== null) {

@@ -18,7 +18,7 @@ const PROVEN_TRIES = 2
 
 export class TransportOrder {
   /** Best first. */
-  readonly #names: readonly TransportName[]
+  #names: readonly TransportName[]
   readonly #storage: TransportStorage | null
   readonly #key: string
   /** Of the round: not tried yet, the next one first. */
@@ -60,6 +60,14 @@ export class TransportOrder {
     if (this.#round.length > 0) return true
     this.#round = this.#roundFrom(null)
     return false
+  }
+
+  /** Others are to be used, best first, from the best one on. */
+  choose(names: readonly TransportName[]): void {
+    this.#names = names
+    this.#proven = null
+    this.#tries = 0
+    this.#round = this.#roundFrom(null)
   }
 
   /** Another one was found to work. */

@@ -262,7 +262,9 @@ function isMarkDue(interests: Interests, { item, isIn, isLogged }: View, interes
   return item.isStale !== ((flags & STALE_TOLD) !== 0)
 }
 
+/** Entries of the log, or where a snapshot ends though none of them is left of it. */
 function isLogDue(interests: Interests, view: View, interest: number): boolean {
   if (!view.isLogged) return false
+  if ((interests.flags[interest]! & SNAPSHOT_DUE) !== 0) return true
   return needsSnapshot(interests, view, interest) || interests.positions[interest]! < view.item.log!.end
 }

@@ -99,6 +99,61 @@ test('[CL4] a better transport is looked for with a session of its own, and the 
   t.deepEqual([bench.events.recovered.length, bench.events.lost.length], [2, 0])
 })
 
+test('[CL66] other transports are chosen: the session goes on over the best of them, at once', async t => {
+  const bench = await resumableBench({ betterTransportMs: 60_000 })
+  const first = bench.last()
+  t.deepEqual([bench.client.transport, bench.client.encoding], ['websocket', 'terse'])
+  bench.client.setTransports(['websocket', 'poll'])
+  t.deepEqual([bench.last(), first.isClosed], [first, false], 'it is carried by the best one')
+  bench.client.setTransports(['sse', 'websocket'])
+  const moved = bench.last()
+  t.deepEqual([first.isClosed, moved.transport, bench.client.state], [true, 'sse', 'connecting'])
+  t.like(moved.parameters, { session: SESSION, position: '7' })
+  moved.welcome({ recovered: true, keepaliveMs: 0 })
+  t.deepEqual([bench.client.transport, bench.client.encoding, bench.client.session], ['sse', 'json', SESSION])
+  await bench.runtime.advance(120_000)
+  t.is(bench.last(), moved, 'there is no better one to look for')
+  bench.client.setTransports(['poll', 'sse'])
+  bench.last().end({ code: 'TRANSPORT_FAILED' })
+  const back = bench.last()
+  t.deepEqual(
+    [back.transport, back.parameters.session],
+    ['sse', SESSION],
+    'the best one fails, and the next one follows',
+  )
+  back.welcome({ recovered: true })
+  t.deepEqual([bench.events.recovered.length, bench.events.lost.length], [2, 0])
+  t.throws(() => bench.client.setTransports([]), { code: 'OPTIONS_INVALID' })
+  await bench.client.close()
+  t.throws(() => bench.client.setTransports(['sse']), { code: 'CLIENT_CLOSED' })
+})
+
+test('[CL66] transports that are chosen before the first try, or while one waits, are tried next', async t => {
+  const bench = createBench()
+  bench.client.setTransports(['poll'])
+  await settle()
+  t.is(openedOf(bench), 'poll')
+  bench.last().end({ code: 'TRANSPORT_FAILED' })
+  t.is(bench.client.state, 'waiting')
+  bench.client.setTransports(['sse'])
+  t.is(openedOf(bench), 'poll sse')
+})
+
+test('[CL66] a try that waits comes at once when the network is there again, and nothing is heard of it once closed', async t => {
+  const bench = await connectedBench()
+  const online = (): void => {
+    for (const listener of bench.runtime.online) listener()
+  }
+  online()
+  t.is(bench.streams.length, 1, 'a stream that stands is not touched')
+  bench.last().end()
+  t.is(bench.client.state, 'waiting')
+  online()
+  t.deepEqual([bench.client.state, bench.streams.length], ['connecting', 2])
+  await bench.client.close()
+  t.is(bench.runtime.online.size, 0)
+})
+
 test('[CL4] in vain, it is looked for again after twice the time, and the stream is not touched', async t => {
   const bench = createBench({ betterTransportMs: 60_000 })
   await settle()

@@ -177,10 +177,12 @@ test.serial('[PG22] where WebSocket is refused the page goes on over SSE, and th
     t.true(await becomes(async () => (await carried()) === 'SSE, JSON'))
     t.true(proxy.refused > 0)
     await page.locator('#rows .row').nth(9).waitFor()
+    const session = await figure(page, 'Session')
     await page.locator('#transports label', { hasText: 'Polling' }).click()
     t.true(await becomes(async () => (await carried()) === 'long polling, terse'))
     const before = await page.locator('#rows').innerText()
     t.true(await becomes(async () => (await page.locator('#rows').innerText()) !== before), 'prices move')
+    t.is(await figure(page, 'Session'), session, 'the session is the same')
   }
   try {
     await onScreen(() => `http://127.0.0.1:${proxy.port}/`, run)(t)

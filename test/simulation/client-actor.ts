@@ -467,28 +467,29 @@ export class ClientActor {
       )
       if (session !== undefined)
         assert.deepEqual({ session, position }, resume, `${label}: goes on where it was asked to`)
-      if (this.view === null) {
-        // Another stream has told the end of the session meanwhile; this one will.
-        assert.ok(
-          this.#network.ledgerOf(resume.session)?.isOpen === false,
-          `${label}: the session that it had has ended`,
-        )
-        this.#believed = null
-        return
-      }
-      assert.equal(this.view.id, resume.session, `${label}: goes on with the session that it has`)
-      this.view.goBack(resume.position)
+      if (this.#isEndKnown(resume.session)) return
+      assert.equal(this.view?.id, resume.session, `${label}: goes on with the session that it has`)
+      this.view!.goBack(resume.position)
       return
     }
     if (recovered === false && why !== 'SESSION_UNKNOWN') {
+      if (this.#isEndKnown(session)) return
       assert.ok(session === resume?.session && session === this.view?.id, `${label}: begins anew with its session`)
-      this.view.beginAnew(first)
+      this.view!.beginAnew(first)
       return
     }
     assert.ok(resume === null ? recovered === undefined : recovered === false && mayOpen, `${label}: a new session`)
     assert.notEqual(session, resume?.session, `${label}: a new session`)
     const ledger = this.#network.ledgerOf(session) ?? assert.fail(`${label}: session ${session} was opened`)
     this.view = new SessionView(ledger, position!, this.#network.truth, this.#network.config.rawLogUpdates)
+  }
+
+  /** Another stream has told the end of the session meanwhile; this one will. */
+  #isEndKnown(session: string): boolean {
+    if (this.view !== null) return false
+    assert.ok(this.#network.ledgerOf(session)?.isOpen === false, `client ${this.id}: the session that it had has ended`)
+    this.#believed = null
+    return true
   }
 
   #close(connection: Connection): void {

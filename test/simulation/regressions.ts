@@ -28,5 +28,10 @@ export const REGRESSIONS: readonly Regression[] = [
   { title: 'marks that the log had pushed out were read as other entries', seed: 1, hasModes: true },
   { title: 'a table that was sent in parts came again before its turn', seed: 7, hasModes: true },
   { title: 'a flush that told that an item does not pass left its client within a stretch', seed: 178, hasModes: true },
+  {
+    title: 'the end of an empty snapshot was not told again to who was set back behind it',
+    seed: 12_654,
+    hasModes: true,
+  },
   { title: 'what waited when an item left its filter was told no more', seed: 197, hasModes: true },
 ]

@@ -8,6 +8,7 @@ import type {
   ClientEvents,
   ClientOptions,
   ClientState,
+  Encoding,
   FieldValues,
   Item,
   Listener,
@@ -119,11 +120,17 @@ export class FakeClient implements Client {
   state: ClientState = 'connected'
   session: string | null = 'fake'
   transport: TransportName | null = 'websocket'
+  encoding: Encoding | null = 'terse'
+  transports: readonly TransportName[] = []
   isClosed = false
   readonly #listeners = new Map<string, ((event: never) => void)[]>()
 
   constructor(options: ClientOptions = {}) {
     this.options = options
+  }
+
+  setTransports(transports: readonly TransportName[]): void {
+    this.transports = transports
   }
 
   on<Name extends keyof ClientEvents>(name: Name, listener: Listener<ClientEvents[Name]>): () => void {

@@ -22,12 +22,19 @@ export class FakeRuntime implements Runtime {
   draw: () => number = () => 0.999_999
   fetch: Fetch = () => Promise.reject(new Error('nothing is fetched in this test'))
   WebSocket: WebSocketClass | null = null
+  /** Who wants to know that the network is there again. */
+  readonly online = new Set<() => void>()
   readonly #timers = new Set<Timer>()
   #nowMs = 5_000
 
   readonly nowMs = (): number => this.#nowMs
 
   readonly random = (): number => this.draw()
+
+  readonly onOnline = (listener: () => void): (() => void) => {
+    this.online.add(listener)
+    return () => this.online.delete(listener)
+  }
 
   readonly setTimer = (call: () => void, ms: number): Timer => {
     const timer = { dueMs: this.#nowMs + ms, call }

@@ -161,7 +161,7 @@ export class Hub {
   #connect(): void {
     const { connect, runtime } = this.#options
     const client = connect({
-      ...(this.#choice === 'auto' ? {} : { transports: [this.#choice] }),
+      transports: transportsOf(this.#choice),
       ...(runtime === undefined ? {} : { runtime: runtime(count => this.#meter.bytes(count)) }),
     })
     this.#client = client
@@ -192,13 +192,12 @@ export class Hub {
     this.#tellAll()
   }
 
-  /** Another way to the server is another session: its subscriptions begin anew. */
+  /** The session goes on another way. */
   #setTransport(choice: TransportChoice): void {
     if (choice === this.#choice || !TRANSPORT_CHOICES.includes(choice)) return
     this.#choice = choice
     this.#problem = null
-    void this.#client?.close()
-    this.#connect()
+    this.#client?.setTransports(transportsOf(choice))
     this.#tellAll()
   }
 
@@ -224,7 +223,7 @@ export class Hub {
       state: this.#state?.state ?? 'connecting',
       transport,
       choice: this.#choice,
-      encoding: encodingOf(transport),
+      encoding: this.#client?.encoding ?? null,
       session: this.#client?.session ?? null,
       isShared: this.#options.isShared,
       tabs: this.#tabs.size,
@@ -245,8 +244,7 @@ export class Hub {
   }
 }
 
-/** The client asks for the terse one wherever there is one. */
-function encodingOf(transport: TransportName | null): ConnectionView['encoding'] {
-  if (transport === null) return null
-  return transport === 'sse' ? 'JSON' : 'terse'
+/** Best first. */
+function transportsOf(choice: TransportChoice): readonly TransportName[] {
+  return choice === 'auto' ? ['websocket', 'sse', 'poll'] : [choice]
 }

@@ -75,7 +75,7 @@ export interface ConnectionView {
   readonly state: ClientState
   readonly transport: TransportName | null
   readonly choice: TransportChoice
-  readonly encoding: 'terse' | 'JSON' | null
+  readonly encoding: 'terse' | 'json' | null
   readonly session: string | null
   /** In a shared worker. */
   readonly isShared: boolean

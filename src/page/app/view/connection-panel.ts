@@ -112,7 +112,7 @@ function factsOf(view: ConnectionView): [string, string][] {
 function wideFactsOf(view: ConnectionView, transport: string): [string, string][] {
   const { encoding, session, subscriptions, recovered, begunAnew } = view
   return [
-    ['Carried by', encoding === null ? transport : `${transport}, ${encoding}`],
+    ['Carried by', encoding === null ? transport : `${transport}, ${encoding === 'json' ? 'JSON' : encoding}`],
     ['Session', session === null ? NONE : `${session.slice(0, 8)}…, ${subscriptions} subscriptions`],
     ['Breaks', `${recovered} resumed, ${begunAnew} begun anew`],
   ]
