@@ -486,8 +486,10 @@ export class SessionLedger {
   #takeOwn(records: readonly [StreamRecord, string][]): readonly [StreamRecord, string][] {
     let at = records[0]?.[0].session === undefined ? 0 : 1
     while (at < records.length && records[at]![1] === this.told[this.#events]?.text) {
-      at++
+      const [{ item, sub = 0 }] = records[at++]!
       this.#events++
+      // An item that was followed has ended: no table of it goes on.
+      if (item !== undefined) this.#cut.delete(`${sub} ${item}`)
     }
     const data = records.slice(at)
     const hasAll = this.#events === this.told.length || this.#hasGivenUp

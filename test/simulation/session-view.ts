@@ -204,7 +204,10 @@ export class SessionView {
 
   #isOfNone({ item, sub, paused, resumed, unsubscribed }: StreamRecord): boolean {
     const id = item === undefined ? (paused ?? resumed ?? unsubscribed) : (sub ?? 0)
-    return id !== undefined && !this.subscriptions.has(id)
+    if (id === undefined) return false
+    const life = this.subscriptions.get(id)?.life
+    // One of the same number had it before, if the beginning of this one is yet to be told.
+    return life === undefined || this.ledger.told.slice(this.events).some(event => event.life === life)
   }
 
   #takeEvent(record: StreamRecord, json: string): void {
