@@ -185,7 +185,12 @@ export class Rewinder {
     const { interests } = this.#deps
     const sent = interests.positions[interest]!
     const first = log.firstBehind(position)
-    if (sent === NEEDS_SNAPSHOT || sent <= first) return
+    if (sent === NEEDS_SNAPSHOT) return
+    if (sent <= first) {
+      // What came between did not concern it, and may be gone.
+      interests.positions[interest] = first
+      return
+    }
     let updates = 0
     let deletions = 0
     let firstMark = -1
