@@ -141,8 +141,8 @@ export class LogLack {
         : hadItem || lost > 0
       if (isDeleted) draft.take(bodies.deleted(view, codec))
       if (view.isShown && !isMarksOnly) draft.takeUpdate(bodies.snapshot(view, codec))
-      // Marks went with the log's end: what they came to is told.
-      const isMarkTold = isMarkUntold(flag, item) || (isMarksOnly && view.isShown) || (isDeleted && item.isStale)
+      // Marks went with the log's end: what they came to is told. What is deleted is not stale.
+      const isMarkTold = isDeleted ? item.isStale : isMarkUntold(flag, item)
       if (item.isKnown && isMarkTold) draft.take(bodies.stale(view, codec, item.isStale))
     }
     if ((flag & SNAPSHOT_DUE) !== 0) draft.take(bodies.snapshotEnd(view, codec))

@@ -3,7 +3,7 @@
  * subscription or the item's rule wants none, with the next change.
  */
 
-import { HAS_ITEM, type Interests, NEEDS_SNAPSHOT, SNAPSHOT_DUE, STALE_TOLD } from '#src/domain/interests.ts'
+import { HAS_ITEM, type Interests, LEFT, NEEDS_SNAPSHOT, SNAPSHOT_DUE, STALE_TOLD } from '#src/domain/interests.ts'
 import { NOTHING } from '#src/domain/row-view.ts'
 import type { View } from '#src/domain/view.ts'
 import { M, type ThreadMetrics } from '#src/metrics/names.ts'
@@ -18,7 +18,7 @@ export class Beginnings {
   }
 
   /** Begins an interest; true when it has something to send. `isNew`: its item has just got its first value. */
-  begin(view: View, interest: number, isNew: boolean): boolean {
+  begin(view: View, interest: number, session: number, isNew: boolean): boolean {
     const { owners, deletions } = this.#interests
     const { item } = view
     const isWanted = owners[interest]!.hasSnapshot
@@ -26,11 +26,11 @@ export class Beginnings {
     deletions[interest] = item.deletions
     if (view.rows !== null) return this.#beginTable(view, interest, view.rows.count)
     if (view.mode === 'distinct') return this.#beginHistory(view, interest, isWanted, hasSnapshot, isNew)
-    return this.#beginState(view, interest, hasSnapshot, isNew)
+    return this.#beginState(view, interest, session, hasSnapshot, isNew)
   }
 
   /** Merge and raw mode: one snapshot, of what the item is when it is sent. */
-  #beginState(view: View, interest: number, hasSnapshot: boolean, isNew: boolean): boolean {
+  #beginState(view: View, interest: number, session: number, hasSnapshot: boolean, isNew: boolean): boolean {
     const { positions, bases, sentSeqs, flags } = this.#interests
     const { item } = view
     if (view.hasFunctions) {
@@ -38,6 +38,7 @@ export class Beginnings {
       // by the beginning of its name has waited for its first update, too.
       bases[interest] = isNew ? item.position - 1 : item.position
       item.stretches?.cut()
+      if (!view.isIn) this.#leave(interest, session)
     }
     // What the log has taken in since the view's last change did not concern it.
     const end = view.isLogged ? item.log!.end : view.end
@@ -52,6 +53,14 @@ export class Beginnings {
     sentSeqs[interest] = isShown ? view.seq - 1 : view.seq
     if (isShown) this.#metrics.add(M.updatesPublished, 1)
     return isShown
+  }
+
+  /** What its fields come to until the item passes the filter all flushes up to then leave behind. */
+  #leave(interest: number, session: number): void {
+    const { flags, leftAt, owners, sessions } = this.#interests
+    flags[interest]! |= LEFT
+    leftAt[interest] = owners[interest]!.startedAt
+    sessions[session]!.hasLeft = true
   }
 
   /** The newest updates that the log has, and where they end, which is told to who wanted any. */

@@ -257,7 +257,7 @@ export class Merger {
 
   /** Lets an interest begin that has nothing of its item (beginnings.ts). */
   begin(view: View, interest: number, session: number, receivedMs: number, isNew = false): void {
-    if (this.#beginnings.begin(view, interest, isNew)) this.markInterest(interest, session, receivedMs)
+    if (this.#beginnings.begin(view, interest, session, isNew)) this.markInterest(interest, session, receivedMs)
   }
 
   /** An interest lacks something. */

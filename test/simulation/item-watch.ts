@@ -65,7 +65,7 @@ export class ItemWatch {
   isStale: boolean | null = false
   updates = 0
   lostTotal = 0
-  /** Merge mode: the session was set back, so marks may be told that tell nothing. */
+  /** The session was set back, so marks may be told that tell nothing. */
   isSetBack = false
 
   /** `logEventsMin`: as many of the newest events are in the item's log at least. */
@@ -437,6 +437,8 @@ export class ItemWatch {
 
   #takeStale(isStale: boolean): void {
     if (this.fields === null && this.isSetBack && this.#sight.mode === 'merge') return
+    // Which of the marks before a deletion it knows is not known of who was set back behind that.
+    const mayBeKnown = this.isSetBack && isStale === (this.isStale ?? false)
     // What was deleted behind a mark that the log has pushed out is told to be fresh, too.
     if (this.#isDeletedTold && isStale === this.isStale && this.#sight.mode === 'distinct') return
     const isBare = isLogged(this.#sight) && this.#sight.filter !== null
@@ -451,12 +453,11 @@ export class ItemWatch {
     const { events } = this.#item
     const stood = this.#places!
     const next = this.#nextPlaces(event => event.kind === (isStale ? 'stale' : 'fresh'))
-    const here = this.#isAfterSnapshot ? stood.filter(place => events[place]!.isStale === isStale) : []
+    const isHere = (place: number) => mayBeKnown || (this.#isAfterSnapshot && events[place]!.isStale === isStale)
+    const here = stood.filter(isHere)
     this.#isAfterSnapshot = false
-    this.#settle(
-      [...new Set([...here, ...next, ...this.#behindMarks(event => event.isStale === isStale)])],
-      `stale ${isStale}`,
-    )
+    const behind = this.#behindMarks(event => event.isStale === isStale)
+    this.#settle([...new Set([...here, ...next, ...behind])], `stale ${isStale}`)
   }
 
   /** Where the client may stand when the log has pushed out marks and nothing published: what is so now is told. */

@@ -33,5 +33,10 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 12_654,
     hasModes: true,
   },
+  {
+    title: 'what came before an item passed its filter was told no more to who was set back',
+    seed: 31_542,
+    hasModes: true,
+  },
   { title: 'what waited when an item left its filter was told no more', seed: 197, hasModes: true },
 ]
