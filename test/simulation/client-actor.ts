@@ -461,10 +461,8 @@ export class ClientActor {
     const label = `client ${this.id}`
     this.#believed = attempt
     if (session === undefined || recovered === true) {
-      assert.ok(
-        resume !== null && (transport === 'poll' || recovered === true),
-        `${label}: a stream begins with a welcome`,
-      )
+      const isGoingOn = resume !== null && (transport === 'poll' || recovered === true)
+      assert.ok(isGoingOn, `${label}: a stream begins with a welcome`)
       if (session !== undefined)
         assert.deepEqual({ session, position }, resume, `${label}: goes on where it was asked to`)
       if (this.#isEndKnown(resume.session)) return
