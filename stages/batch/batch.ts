@@ -417,6 +417,11 @@ export class Batch implements Stage {
     if (interest === NONE) {
       session.state = IDLE
       interests.waitingSinceMs[session.number] = Number.NaN
+      // What waited came to nothing, and the time of its poll is over.
+      if (member === NONE && session.isAnswerDue) {
+        session.state = READY
+        this.enqueue(session)
+      }
     } else {
       handover.leave(session, interest)
       // The others come first next time: one with much to send does not starve them.

@@ -155,9 +155,13 @@ export class ItemKeeper {
     return true
   }
 
-  /** Offers one record to every lane that has a feed on demand; all of them or none. */
+  /**
+   * Offers one record to every lane that has a feed on demand; all of them or none. A lane tells all its feeds, also one that it
+   * has yet to tell this core of: so what is unwanted is told to every lane.
+   */
   #tellLanes(type: number, name: string): boolean {
-    const lanes = this.#deps.lanes.filter(lane => lane.sources.some(source => source?.isOnDemand === true))
+    const isConcerned = (lane: LaneLink) => lane.sources.some(source => source?.isOnDemand === true)
+    const lanes = type === UNWANTED ? this.#deps.lanes : this.#deps.lanes.filter(isConcerned)
     for (const lane of lanes) if (!hasRoom(lane.down!, name)) return false
     for (const lane of lanes) writeName(lane.down!, type, -1, name)
     return true

@@ -54,6 +54,8 @@ export class ItemWatch {
   /** Distinct: marks tell what those that were lost came to. */
   #isAfterLost = false
   #isEndTold = false
+  /** It begins with the value at its first flush, if that passes, and goes on behind it. */
+  #isOfState = false
   wasEndTold = false
   #isDeletedTold = false
   /** Raw: a snapshot out of turn was told; whether the item is stale is told behind it. */
@@ -77,9 +79,8 @@ export class ItemWatch {
     this.#published = new PublishedCounts(item, sight)
     this.#start = start.place
     this.#logEventsMin = logEventsMin
-    const first = item.events[start.place]
-    if (sight.mode === 'distinct') this.#beginHistory(first, start)
-    else this.#beginState(first, start)
+    if (sight.mode === 'distinct') this.#beginHistory(item.events[start.place], start)
+    else this.#beginState(item.events[start.place], start)
   }
 
   #beginState(first: ItemEvent | undefined, { place, hasSnapshot }: Start): void {
@@ -87,6 +88,7 @@ export class ItemWatch {
     if (sight.mode === 'raw' && sight.filter !== null) this.isStale = null
     if (first === undefined || first.state === null) return
     const isShown = passes(sight, first.state)
+    this.#isOfState = isShown && hasSnapshot
     if (isShown ? hasSnapshot : !isLogged(sight)) return
     this.#places = [place]
     this.#isPartial = true
@@ -180,7 +182,8 @@ export class ItemWatch {
   #checkAllCame(label: string): void {
     const { state, isStale, events } = this.#item
     if (this.#lost > 0) this.#passLostBare()
-    const places = this.#stateAt >= 0 ? [] : (this.#places ?? [this.#start])
+    const begun = this.#isOfState ? events.length : this.#start
+    const places = this.#stateAt >= 0 ? [] : (this.#places ?? [begun])
     assert.ok(
       places.some(place => this.#nextUpdate(place) < 0),
       `${label}: stands at ${places.join()} of ${events.length}, state at ${this.#stateAt}, and all updates have come`,
@@ -335,7 +338,7 @@ export class ItemWatch {
     this.#lost = lost
     // Who waited for the item and had nothing yet may have lost what came first.
     const from = this.#places === null ? this.#start : Math.min(...this.#places)
-    const published = this.#published.upTo(this.#item.events.length - 1) - (from < 0 ? 0 : this.#published.upTo(from))
+    const published = this.#published.upTo(this.#item.events.length - 1) - this.#published.upTo(from)
     assert.ok(lost <= published, `${this.#item.name}: lost ${lost}, of ${published} published`)
   }
 
@@ -351,9 +354,8 @@ export class ItemWatch {
     this.#isAfterLost = true
     if (this.#seq >= 0) this.#seq += lost
     if (this.#places === null) {
-      const since = this.#start < 0 ? 0 : this.#published.upTo(this.#start)
-      const { events } = this.#item
-      this.#places = [...events.keys()].filter(
+      const since = this.#published.upTo(this.#start)
+      this.#places = [...this.#item.events.keys()].filter(
         place => place > this.#start && this.#published.upTo(place) - since >= left,
       )
       return
@@ -454,10 +456,9 @@ export class ItemWatch {
     const stood = this.#places!
     const next = this.#nextPlaces(event => event.kind === (isStale ? 'stale' : 'fresh'))
     const isHere = (place: number) => mayBeKnown || (this.#isAfterSnapshot && events[place]!.isStale === isStale)
-    const here = stood.filter(isHere)
-    this.#isAfterSnapshot = false
     const behind = this.#behindMarks(event => event.isStale === isStale)
-    this.#settle([...new Set([...here, ...next, ...behind])], `stale ${isStale}`)
+    this.#settle([...new Set([...stood.filter(isHere), ...next, ...behind])], `stale ${isStale}`)
+    this.#isAfterSnapshot = false
   }
 
   /** Where the client may stand when the log has pushed out marks and nothing published: what is so now is told. */

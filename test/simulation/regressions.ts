@@ -38,5 +38,15 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 31_542,
     hasModes: true,
   },
+  {
+    title: 'a poll whose time was over while what waited came to nothing was never answered',
+    seed: 41_230,
+    hasModes: true,
+  },
+  {
+    title: 'a feed that its lane told of what is wanted before its core knew it was not told the end of that',
+    seed: 41_726,
+    hasModes: true,
+  },
   { title: 'what waited when an item left its filter was told no more', seed: 197, hasModes: true },
 ]
