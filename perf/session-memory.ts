@@ -4,9 +4,10 @@
  *
  *   node perf/session-memory.ts [--sessions 4000]
  *
- * Each shape has a server of its own, in each mode; sessions with the same filter or window share what the server keeps for it. A session has an NDJSON stream; of those that are kept the stream has ended, and they
- * are held for resumption. Resident memory is what garbage collection has left of it, so as many sessions again stand before those
- * that are measured: by then heaps have grown to their pace. The figures are good to some 10 %.
+ * Each shape has a server of its own, in each mode; sessions with the same filter or window share what the server keeps for it.
+ * A session has an NDJSON stream; of those that are kept the stream has ended, and they are held for resumption. Resident memory is
+ * what garbage collection has left of it, so as many sessions again stand before those that are measured: by then heaps have grown
+ * to their pace. The figures are good to some 10 %.
  */
 
 import { connect, type Socket } from 'node:net'
