@@ -14,10 +14,6 @@ import { claimOrAwait, type RecordProducer } from '#src/ring/queue.ts'
 import type { PeerLink } from './links.ts'
 
 const ADD = Buffer.from('ADD')
-/** What an entry takes in a ring beside its fields. */
-const ENTRY_EXTRA_BYTES = 48
-/** Of the longest record: so much of a log is sent, at most. */
-const LOG_PARTS = 2
 const NO_FIELD = 0xffff
 
 export class ReplicaParts {
@@ -38,7 +34,7 @@ export class ReplicaParts {
     if (table !== null && table.count > 0 && !this.#bindColumns(peer, table)) return false
     peer.nextRow = 0
     if (log === null || !settings.keepsLog) return true
-    peer.nextEntry = firstSent(log, settings.historyMax, peer.data.recordBytesMax / LOG_PARTS)
+    peer.nextEntry = firstSent(log, settings.historyMax)
     return this.#bindEntries(peer, log, peer.nextEntry)
   }
 
@@ -146,14 +142,10 @@ function sendEntry(producer: RecordProducer, item: Item, log: ItemLog, position:
   return true
 }
 
-/** Where the newest `historyMax` updates of a log begin, as many as `bytesMax` holds. */
-function firstSent(log: ItemLog, historyMax: number, bytesMax: number): number {
+/** Where the newest `historyMax` updates of a log begin. */
+function firstSent(log: ItemLog, historyMax: number): number {
   let first = log.end
-  let updates = 0
-  let bytes = 0
-  while (first > log.first && updates < historyMax) {
-    bytes += log.lengthAt(first - 1) + ENTRY_EXTRA_BYTES
-    if (bytes > bytesMax) break
+  for (let updates = 0; first > log.first && updates < historyMax; ) {
     if (log.kindAt(--first) <= ENTRY_SNAPSHOT) updates++
   }
   return first

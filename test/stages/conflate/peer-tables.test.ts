@@ -55,6 +55,38 @@ test('[I24] a replica of an item with a history takes it over, and goes on behin
   t.deepEqual(ids(), ['2', '3', '4', '5', 'end'])
 })
 
+test('[I24] a history that is larger than the queue between two cores crosses whole, and what comes meanwhile behind it', t => {
+  const item = TwoCores.itemAt(0)
+  const rule = { items: item, history: 4_000, logUpdates: 8_000, logBytes: 1 << 23 }
+  const itemRules = JSON.stringify([rule])
+  const bench = new TwoCores({ itemRules }, { itemRules, windowBytes: 1 << 28 })
+  const text = 'x'.repeat(400)
+  for (let id = 0; id < 5_000; id++) {
+    bench.feed({ item, fields: { id: String(id), text } })
+    if (id % 500 === 0) bench.settle()
+  }
+  bench.settle()
+  bench.open(1, 0, [item], { mode: 'distinct' })
+  for (let id = 5_000; id < 5_050; id++) {
+    bench.feed({ item, fields: { id: String(id), text } })
+    bench.turn()
+  }
+  const ids: string[] = []
+  for (let count = -1; count < ids.length; ) {
+    count = ids.length
+    bench.settle(1)
+    for (const { fields, snapshotEnd } of bench.take(1)) ids.push(snapshotEnd === true ? 'end' : String(fields?.id))
+  }
+  const end = ids.indexOf('end')
+  t.true(end >= 4_000, `the end comes behind ${end}`)
+  const first = Number(ids[0])
+  t.true(first >= 1_000 && first <= 1_050, `it begins with ${first}`)
+  t.deepEqual(
+    ids.filter(id => id !== 'end'),
+    Array.from({ length: 5_050 - first }, (_, index) => String(first + index)),
+  )
+})
+
 test('[I23] a table or history that is nowhere is told as an empty one once its home has said so', t => {
   for (const mode of ['command', 'distinct'] as const) {
     const item = TwoCores.itemAt(0)
