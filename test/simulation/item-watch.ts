@@ -272,8 +272,7 @@ export class ItemWatch {
 
   /** Where the log has pushed out marks and nothing published, and they came to nothing that would have to be told. */
   #nextBehindMarks(record: StreamRecord, told: [string, Value][]): number[] {
-    const { mode, filter } = this.#sight
-    if (this.isStale === true || (mode === 'raw' && filter === null)) return []
+    if (this.isStale === true) return []
     const { events } = this.#item
     return this.#places!.filter(place => events.length - place > this.#logEventsMin)
       .map(place => [place, this.#nextUpdate(place)] as const)
