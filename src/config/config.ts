@@ -328,7 +328,7 @@ const clients = {
     200_000,
     1,
     100_000_000,
-    'Rows of tables in one session: of each subscription in mode command as many as its tables have when it begins.',
+    'Rows of tables in one session: of each subscription in mode command as many as its tables have when it begins, on the core thread of the session.',
   ),
   filterLengthMax: integer('characters', 1_024, 16, 16_384, 'The longest filter of a subscription (docs/filters.md).'),
   sessionFilterLengthMax: integer(

@@ -93,8 +93,9 @@ export class Item implements Timed {
   isIncomplete = false
   /** On a replica: its home is yet to tell what it is; until then nobody is told that there is nothing. */
   isAwaited = false
-  /** On a replica: its home is asked for the whole state anew. */
+  /** On a replica: its home is to be asked for the whole state anew; and the answer has not come yet. */
   isAskedAnew = false
+  isAsking = false
   /** On a replica: what the home was told last about the interest in it here. */
   isHomeTold = false
   /** Only subscribers have asked for it so far. */

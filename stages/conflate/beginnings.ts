@@ -24,6 +24,24 @@ export class Beginnings {
     const isWanted = owners[interest]!.hasSnapshot
     const hasSnapshot = isWanted && item.settings.hasSnapshot
     deletions[interest] = item.deletions
+    const isEndTold = view.rows !== null || view.mode === 'distinct'
+    if (isEndTold && item.isAwaited) {
+      // Where its snapshot ends is told when its home has told what it is: all flushes up to then leave that behind.
+      this.#begin(view, interest, session, isWanted, hasSnapshot, isNew)
+      this.#leave(interest, session)
+      return false
+    }
+    return this.#begin(view, interest, session, isWanted, hasSnapshot, isNew)
+  }
+
+  #begin(
+    view: View,
+    interest: number,
+    session: number,
+    isWanted: boolean,
+    hasSnapshot: boolean,
+    isNew: boolean,
+  ): boolean {
     if (view.rows !== null) return this.#beginTable(view, interest, view.rows.count)
     if (view.mode === 'distinct') return this.#beginHistory(view, interest, isWanted, hasSnapshot, isNew)
     return this.#beginState(view, interest, session, hasSnapshot, isNew)
@@ -55,7 +73,7 @@ export class Beginnings {
     return isShown
   }
 
-  /** What its fields come to until the item passes the filter all flushes up to then leave behind. */
+  /** All flushes leave it behind until it is served: what its fields come to while the item does not pass its filter, say. */
   #leave(interest: number, session: number): void {
     const { flags, leftAt, owners, sessions } = this.#interests
     flags[interest]! |= LEFT

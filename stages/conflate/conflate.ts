@@ -156,6 +156,7 @@ export class Conflate implements Stage {
         tellHome: item => this.#tellHome(item),
         askAnew: item => {
           item.isAskedAnew = true
+          item.isAsking = true
           this.#tellHome(item)
         },
       },
@@ -403,7 +404,8 @@ export class Conflate implements Stage {
       if (item.isAsked) this.items.notePublished(item)
     }
     // Behind the merge, which has marked the fields that it refused: replicas have the same values.
-    if (hasReplicas) this.#replicas.forward(lane, item, type, memory, offset, length)
+    if (hasReplicas && type === UPDATE && this.#tables.isEmptied) this.#replicas.owe(item)
+    else if (hasReplicas) this.#replicas.forward(lane, item, type, memory, offset, length)
     return true
   }
 

@@ -189,7 +189,7 @@ export class ItemKeeper {
   #sweepIdle(nowMs: number): void {
     const { items, itemIdleMs } = this.#deps
     items.sweep(Math.max(SWEEP_COUNT_MIN, Math.ceil(items.size / SWEEP_TURNS)), item => {
-      if (item.isIncomplete) this.#deps.askAnew(item)
+      if (item.isIncomplete && !item.isAsking) this.#deps.askAnew(item)
       if (this.isWanted(item) || item.isWantedTold || !items.isHome(item)) return
       const isIdle = itemIdleMs > 0 && nowMs - item.touchedMs >= itemIdleMs
       if (isIdle || !item.isKnown) this.#purge(item)

@@ -105,6 +105,7 @@ export class Merger {
     offset: number,
     length: number,
   ): void {
+    this.#tables.isEmptied = false
     const word = offset >> 2
     const flags = memory.words[word + 3]!
     const fieldCount = flags & FIELD_COUNT_MASK
@@ -185,7 +186,8 @@ export class Merger {
             isIncomplete = true
           } else {
             this.#refuse(lane, memory.words[word + 1]!, memory.words[word + 2]!, 'FEED_STORE_FULL')
-            refuseField(bytes, at - FIELD_HEADER)
+            // An operation on a row is the row's: where it is carried out it needs its key.
+            if (!isRow) refuseField(bytes, at - FIELD_HEADER)
           }
         }
       }

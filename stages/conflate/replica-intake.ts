@@ -67,10 +67,11 @@ export class ReplicaIntake {
     const word = offset >> 2
     const double = offset >> 3
     const state = memory.words[word + 1]!
-    const { isKnown: wasKnown, isAwaited: wasAwaited } = item
+    const wasKnown = item.isKnown
     for (const view of item.views) this.#conflateWaiting(view)
     item.clear(store)
     item.isAwaited = false
+    item.isAsking = false
     item.isIncomplete = false
     item.stretches?.clear()
     this.#deps.tables.clear(item, merger.advance())
@@ -116,8 +117,8 @@ export class ReplicaIntake {
         merger.begin(view, interest, session, receivedMs)
       })
     }
-    // What there was is in no log: whoever was sent less has nothing. Where nothing became of nothing nobody lacks it.
-    if (wasAwaited || wasKnown || item.isKnown) item.beganAt = item.position
+    // What there was is in no log: whoever was sent less has nothing. A replica of nothing lacks nothing.
+    if (wasKnown || item.isKnown) item.beganAt = item.position
     // Who has come to follow a beginning of its name since it was asked for could not find it.
     if (!wasKnown && item.isKnown) onKnown(item)
   }

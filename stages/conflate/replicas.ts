@@ -77,6 +77,11 @@ export class Replicas {
     }
   }
 
+  /** All replicas get the whole state, in place of what reserve has claimed room for. */
+  owe(item: Item): void {
+    for (const index of item.replicas) this.#peers[index]!.owed.add(item)
+  }
+
   /** Tells all replicas whether the item is stale, or none and returns false. */
   tellStale(item: Item, isStale: boolean): boolean {
     const replicas = item.replicas

@@ -229,7 +229,7 @@ export class Rewinder {
       if (waiting < due) interests.sentSeqs[interest]! -= due - waiting
       const recalled = seqBefore - interests.sentSeqs[interest]!
       if (recalled > 0) onRecalled(session, recalled)
-      markWaiting(interest, session.number)
+      if (!view.item.isAwaited) markWaiting(interest, session.number)
       return
     }
     const isUpdateDue = view.isLogged
@@ -270,6 +270,6 @@ function isMarkDue(interests: Interests, { item, isIn, isLogged }: View, interes
 /** Entries of the log, or where a snapshot ends though none of them is left of it. */
 function isLogDue(interests: Interests, view: View, interest: number): boolean {
   if (!view.isLogged) return false
-  if ((interests.flags[interest]! & SNAPSHOT_DUE) !== 0) return true
+  if ((interests.flags[interest]! & SNAPSHOT_DUE) !== 0) return !view.item.isAwaited
   return needsSnapshot(interests, view, interest) || interests.positions[interest]! < view.item.log!.end
 }

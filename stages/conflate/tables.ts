@@ -5,11 +5,11 @@
  * empties the table first.
  *
  * Outcomes: an operation without a good key or command is refused whole, with its code; one beyond a bound (rows of a table,
- * its bytes, rows of all tables, the store) changes the table as far as there is room, and is told; what was refused of it
- * is marked in the record, so that logs and replicas have what the table has. A value that is what it was is no change.
+ * its bytes, rows of all tables, the store) changes the table as far as there is room, and is told; what has no room in a
+ * replica of the table makes that incomplete. A value that is what it was is no change.
  */
 
-import { FIELD_HEADER, NO_FIELD, NULL_FIELD, refuseField } from '#src/codec/record.ts'
+import { FIELD_HEADER, NO_FIELD, NULL_FIELD } from '#src/codec/record.ts'
 import type { FieldTable } from '#src/domain/field-table.ts'
 import { FilterValues } from '#src/domain/filter/filter-values.ts'
 import type { Item } from '#src/domain/item.ts'
@@ -51,6 +51,8 @@ export class Tables {
   rows = 0
   /** Whether the operation that was applied last had room for its row. */
   isCarriedOut = true
+  /** Whether it has emptied the table, and had no room for its row: no record says that to replicas. */
+  isEmptied = false
   /** By column: the position of the last operation that named it whole. */
   readonly #named: number[] = []
   // Of the operation at hand: where its key and command stand in the record.
@@ -138,11 +140,11 @@ export class Tables {
     }
     // The rows of a replica have been let in at its home.
     const isFull = table.count >= this.#settings.tableRowsMax || this.rows >= this.#settings.rowsMax
-    this.isCarriedOut = isThere || lane.isPeer || !isFull
-    if (!this.isCarriedOut) return 'FEED_ROWS_TOO_MANY'
-    const row = table.ensure(bytes, this.#keyAt, this.#keyLength)
+    const isRefused = !isThere && !lane.isPeer && isFull
+    const row = isRefused ? ROWS_NO_ROOM : table.ensure(bytes, this.#keyAt, this.#keyLength)
     this.isCarriedOut = row !== ROWS_NO_ROOM
-    if (!this.isCarriedOut) return 'FEED_STORE_FULL'
+    this.isEmptied = isSnapshot && !this.isCarriedOut
+    if (!this.isCarriedOut) return isRefused ? 'FEED_ROWS_TOO_MANY' : 'FEED_STORE_FULL'
     if (!isThere) this.rows++
     return this.#put(lane, item, table, row, bytes, start, end, !isThere || this.#is(ADD, bytes), isThere, position)
   }
@@ -191,7 +193,6 @@ export class Tables {
           if (isWhole) this.#named[column] = position
         } else {
           refused = column === NO_COLUMN ? 'FEED_FIELDS_TOO_MANY' : 'FEED_STORE_FULL'
-          refuseField(bytes, at - FIELD_HEADER)
         }
       }
       at += Math.max(0, length)

@@ -114,6 +114,12 @@ export class TwoCores {
     this.#tell(core, BIND, slot, JSON.stringify(bindText(slot, 1, { items, ...wish })))
   }
 
+  /** Another stream of a session, from a position. */
+  resume(core: number, slot: number, session: string, position: number): void {
+    const wish = { resume: { session, position } }
+    this.#tell(core, BIND, slot, JSON.stringify(bindText(slot, 1, wish)))
+  }
+
   close(core: number, slot: number): void {
     this.#tell(core, CLOSE, slot, '')
   }

@@ -143,25 +143,36 @@ test('[MO18] a row that a replica has no room for makes it stale, until it has c
   t.deepEqual(sorted(world.table.rows), sorted(world.model.rows))
 })
 
-test('[MO18] of a row that its home has room for a part of other cores have that part, and logs too', t => {
-  const [price, text] = ['1', 'x'.repeat(900)]
-  const world = new World({}, { tableBytesMax: 1_000 })
+test('[MO18] what a row has no room for is in it nowhere, and what else is told of the item stays the same everywhere', t => {
+  const bounds = { tableBytesMax: 1_000 }
+  const world = new World(bounds, bounds)
+  const [price, text] = ['1', 'x'.repeat(800)]
   world.open()
-  world.cores.open(0, 2, [BOOK], { mode: 'distinct' })
+  for (const core of [0, 1]) world.cores.open(core, 2 + core, [BOOK])
   world.read()
   world.put({ key: 'a', command: 'ADD', price, text }, false)
   world.put({ key: 'a', command: 'ADD', price: '2', text: `${text}${text}` }, false)
-  const [last] = world
-    .read()
-    .filter(({ fields }) => fields !== undefined)
-    .slice(-1)
-  t.deepEqual(last!.fields, { key: 'a', command: 'ADD', price: '2' })
+  world.read()
+  world.cores.settle(1_000)
+  world.read()
   t.deepEqual(sorted(world.table.rows), [['a', [['price', '2']]]])
-  world.cores.open(1, 3, [BOOK], { mode: 'command' })
-  world.cores.settle()
-  const atHome = new TableClient()
-  for (const record of world.cores.take(1)) atHome.take(record as Line)
-  t.deepEqual(sorted(atHome.rows), sorted(world.table.rows))
+  const flat = [0, 1].map(core => {
+    const item = world.cores.cores[core]!.conflate.items.find(BOOK)!
+    return [item.seq, item.lengths.slice(0, item.fieldCount)]
+  })
+  t.deepEqual(flat[0], flat[1])
+})
+
+test('[MO18] an operation that empties a table and finds no room for its row empties it everywhere (found: at home alone)', t => {
+  const world = new World({}, { tableBytesMax: 300 })
+  world.open()
+  world.read()
+  for (const key of ['a', 'b']) world.put({ key, command: 'ADD', price: '1' })
+  world.read()
+  t.is(world.table.rows.size, 2)
+  world.cores.feed({ item: BOOK, mode: 'command', snapshot: true, fields: { key: 'k'.repeat(400), command: 'ADD' } })
+  world.read()
+  t.is(world.table.rows.size, 0)
 })
 
 test('[MO18] whatever happens to a table at its home, a client of another core has it', t => {
