@@ -24,14 +24,12 @@ export class Beginnings {
     const isWanted = owners[interest]!.hasSnapshot
     const hasSnapshot = isWanted && item.settings.hasSnapshot
     deletions[interest] = item.deletions
+    const isDue = this.#begin(view, interest, session, isWanted, hasSnapshot, isNew)
     const isEndTold = view.rows !== null || view.mode === 'distinct'
-    if (isEndTold && item.isAwaited) {
-      // Where its snapshot ends is told when its home has told what it is: all flushes up to then leave that behind.
-      this.#begin(view, interest, session, isWanted, hasSnapshot, isNew)
-      this.#leave(interest, session)
-      return false
-    }
-    return this.#begin(view, interest, session, isWanted, hasSnapshot, isNew)
+    if (!isEndTold || !item.isAwaited) return isDue
+    // Where its snapshot ends is told when its home has told what it is: all flushes up to then leave that behind.
+    this.#leave(interest, session)
+    return false
   }
 
   #begin(
