@@ -2,8 +2,7 @@
  * What the simulation has found: the bug, and a seed that failed before it was fixed and fails again without the fix.
  *
  * A seed is of merge and raw mode only, or of all modes. A change of faults.ts changes what a seed is. Then look for others:
- * undo the fix in a copy of the tree and run
- * `node test/simulation/run.ts --seeds 1..500 --plain` (or `--modes`) there.
+ * undo the fix in a copy of the tree and run `node test/simulation/run.ts --seeds 1..500 --plain`, or `--modes`, there.
  */
 
 export interface Regression {
